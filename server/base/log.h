@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * log.h - one line for the log, in httpd's own form.
+ *
+ *   [Wed Nov 25 00:02:44.123456 2026] [apppool:error] [pid 123] app /srv/blog: ...
+ *
+ * Goes to standard error (httpd's ErrorLog, or what the library's user gave).
+ * One write(2) a line of at most LOG_LINE_MAX bytes, so that lines of several
+ * processes never mix; control characters are shown as \xNN. Never waits: when
+ * the log cannot take a line it is dropped and the next one says how many were.
+ */
+#ifndef APPPOOL_LOG_H
+#define APPPOOL_LOG_H
+
+#include <stddef.h>
+
+#define LOG_LINE_MAX 8192
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_NOTICE,
+                 LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/*
+ * part: "master", "engine" ...; level: nothing above it is written.
+ * fd: borrowed; log_to(-1) goes back to standard error.
+ */
+void log_open(const char *part, enum log_level level);
+void log_to(int fd);
+
+void log_line(enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#define log_error(...)  log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warn(...)   log_line(LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_notice(...) log_line(LOG_LEVEL_NOTICE, __VA_ARGS__)
+#define log_info(...)   log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)  log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+/*
+ * Write one line to any log descriptor without ever waiting (poll, then one
+ * write of at most LOG_LINE_MAX bytes). 1 written, 0 it would have waited or
+ * failed.
+ */
+int log_write_line(int fd, const char *line, size_t len);
+
+#endif

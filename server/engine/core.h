@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * core.h - the policy of the pool: no I/O, no clock, no threads.
+ *
+ * Events go in as calls, each with the time now_us (monotonic, never goes
+ * back); decisions come out through struct core_ops, at once, from within the
+ * call. An op only notes what is to be done and returns: it never calls into
+ * the core. After any call the invariants of core_check() hold.
+ *
+ * Objects: an *application* (struct core_app) is a definition with its
+ * processes and its queue; a *process* is known by the number the core gave it;
+ * a *waiter* is a GET that has not been answered, its memory is the caller's.
+ * Get, close and cancel are O(1) whatever the number of each.
+ */
+#ifndef APPPOOL_CORE_H
+#define APPPOOL_CORE_H
+
+#include "apppool/protocol.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct core;
+struct core_app;
+struct core_process;
+
+/* A request in the queue; embedded in the caller's own object. */
+struct core_waiter {
+    struct core_waiter *next, *prev; /* the queue's */
+    struct core_app *app;  /* NULL: not waiting */
+    int64_t since_us;      /* when the request began to wait (its true age) */
+    int64_t spawn_us;      /* of its wait, time in which a first process started */
+    uint32_t sticky;       /* process number it would like; 0: any */
+};
+
+/* Why a waiter is refused. */
+enum core_refusal {
+    CORE_SPAWN_FAILED, /* text: the application's own error */
+    CORE_QUEUE_FULL,   /* over max_queue, or over the pool's max_waiting */
+    CORE_TIMED_OUT,
+    CORE_STOPPING
+};
+
+/* How a process is started. */
+enum core_start {
+    CORE_START_DIRECT,    /* loads the application itself */
+    CORE_START_PRELOADER, /* loads it for others; serves nobody; not counted */
+    CORE_START_FORK       /* by the application's preloader */
+};
+
+/* Why a process has to go; for the log. */
+enum core_reason {
+    CORE_IDLE, CORE_MAX_REQUESTS, CORE_MEMORY, CORE_RESTART, CORE_MAKE_ROOM,
+    CORE_LOWERED, CORE_CLEARED, CORE_DETACHED, CORE_REMOVED, CORE_TOO_LONG,
+    CORE_UNRESPONSIVE, CORE_STOP
+};
+
+/* Decisions. `process` may be asked for its app and number meanwhile. */
+struct core_ops {
+    /* Start it; answer later with core_process_ready() or core_spawn_failed().
+     * CORE_START_FORK: preloader and listener index are set. */
+    void (*start)(void *baton, struct core_process *process,
+                  enum core_start how, struct core_process *preloader,
+                  unsigned listener);
+    /* Lend the process to the waiter, who has left the queue. */
+    void (*hand_out)(void *baton, struct core_waiter *waiter,
+                     struct core_process *process);
+    /* The waiter has left the queue with nothing. text: NULL or borrowed. */
+    void (*refuse)(void *baton, struct core_waiter *waiter,
+                   enum core_refusal why, const char *text,
+                   unsigned retry_after_s);
+    /* Ask it to end: SIGTERM now (it is not lent; or its time is up and
+     * core_patience() of the shell has begun). Nothing more is lent. */
+    void (*retire)(void *baton, struct core_process *process,
+                   enum core_reason why);
+    /* It did not end in time: signal it (SIGABRT, SIGKILL). */
+    void (*kill)(void *baton, struct core_process *process, int signal);
+    /* The process object is about to be freed: drop what belongs to it. */
+    void (*forget)(void *baton, struct core_process *process);
+    /* A restart of the app has come to its end: error NULL, or why its new
+     * code does not start. */
+    void (*restarted)(void *baton, struct core_app *app, const char *error);
+};
+
+/* Limits of the whole pool (DIRECTIVES). */
+struct core_limits {
+    unsigned max;           /* > 0 */
+    unsigned max_spawning;  /* > 0 */
+    unsigned max_waiting;   /* 0 = no limit */
+    int64_t max_idle_us;    /* 0 = idle processes stay */
+};
+
+/* One application (DIRECTIVES). 0 = no limit or never. */
+struct core_app_limits {
+    unsigned min_instances, max_per_app, max_requests, max_queue;
+    unsigned concurrency;   /* requests at once in a process; 0 = unlimited */
+    unsigned memory_mib;
+    int64_t max_request_us, queue_timeout_us, start_timeout_us;
+    bool smart;             /* by preloader */
+    bool pre_start, not_rolling;
+};
+
+/* seed: for jitter; the same seed and events give the same decisions. */
+struct core *core_new(const struct core_ops *ops, void *baton, uint64_t seed);
+void core_free(struct core **core);
+
+void core_set_limits(struct core *core, const struct core_limits *limits,
+                     int64_t now_us);
+
+/*
+ * An application comes, changes its limits, or goes (its idle processes end,
+ * its others when free; its waiters are refused; it is freed with its last
+ * process and *app is NULL at once). baton is the caller's; see core_app_baton.
+ */
+struct core_app *core_app_add(struct core *core,
+                              const struct core_app_limits *limits, void *baton,
+                              int64_t now_us);
+void core_app_set_limits(struct core_app *app,
+                         const struct core_app_limits *limits, int64_t now_us);
+void core_app_remove(struct core_app **app, int64_t now_us);
+
+/*
+ * A request asks for a process of the app. waiter->since_us is set by the
+ * caller (now less its age). May hand out or refuse before it returns.
+ */
+void core_get(struct core_app *app, struct core_waiter *waiter, int64_t now_us);
+
+/* The request has gone; no op follows for it. No-op if it is not waiting. */
+void core_cancel(struct core_waiter *waiter, int64_t now_us);
+
+/*
+ * A session of the process has ended. clean: it can take the next request now;
+ * else it counts as in use until core_process_clean() (or _gone()).
+ */
+void core_session_closed(struct core_process *process, bool clean,
+                         int64_t now_us);
+void core_process_clean(struct core_process *process, int64_t now_us);
+
+/*
+ * hand_out could not be done: the process cannot be connected to. The waiter
+ * goes back to its place in the queue (its since_us), the process is retired.
+ */
+void core_hand_out_failed(struct core_process *process,
+                          struct core_waiter *waiter, int64_t now_us);
+
+/* Answers to start. On failure `text` is copied; changed code ends back-off. */
+void core_process_ready(struct core_process *process, int64_t now_us);
+void core_spawn_failed(struct core_process *process, const char *text,
+                       int64_t now_us);
+
+/* The process has ended, asked or not, in whatever state; frees it. A process
+ * that dies before it was ready is a failed spawn: use core_spawn_failed first. */
+void core_process_gone(struct core_process *process, int64_t now_us);
+
+/* Memory as measured, MiB; replaced when over the app's limit. */
+void core_process_memory(struct core_process *process, unsigned mib,
+                         int64_t now_us);
+
+/* Restart one app's code (rolling unless its limits say otherwise). */
+void core_restart(struct core_app *app, int64_t now_us);
+
+/* Every request gets a process whose code was loaded after it arrived. */
+void core_set_always_restart(struct core_app *app, bool on, int64_t now_us);
+
+/* Retire this process when it is free. */
+void core_detach(struct core_process *process, int64_t now_us);
+
+/* clear: as in pool.h. stop: refuse all that wait, retire all, start nothing. */
+void core_clear(struct core *core, int64_t now_us);
+void core_stop(struct core *core, int64_t now_us);
+
+/*
+ * A process that an engine before this one had: its state as far as it is
+ * known. lent: sessions counted from the boards' words.
+ */
+struct core_process *core_process_take_over(struct core_app *app,
+                                            uint32_t number, bool ready,
+                                            bool preloader, unsigned lent,
+                                            int64_t now_us);
+void core_set_last_number(struct core *core, uint32_t number);
+
+/*
+ * Time passes: time-outs, idle cleaning, back-off, patience with SIGTERM.
+ * Returns when it wants to be called again, INT64_MAX for never; being called
+ * early or late only makes things early or late.
+ */
+int64_t core_tick(struct core *core, int64_t now_us);
+int64_t core_next_tick(const struct core *core);
+
+/* Looking, for status and tests. */
+enum core_process_state {
+    CORE_PROCESS_STARTING, CORE_PROCESS_IDLE, CORE_PROCESS_BUSY,
+    CORE_PROCESS_RETIRING
+};
+struct core_process_view {
+    uint32_t number;
+    enum core_process_state state;
+    bool preloader;
+    unsigned sessions;      /* lent now */
+    uint64_t requests;      /* handed out so far */
+    int64_t started_us, ready_us, idle_since_us; /* 0: not yet, not idle */
+    uint32_t release;       /* of the code it runs */
+};
+struct core_app_view {
+    unsigned processes, idle, starting, retiring, waiting;
+    uint64_t requests, spawned, failed_spawns, refused, died;
+    int64_t oldest_wait_us; /* since when; 0: nobody waits */
+    int64_t retry_at_us;    /* back-off; 0: none */
+    const char *last_error; /* NULL: none; borrowed */
+    uint32_t release;
+};
+struct core_view {
+    unsigned processes, preloaders, active, spawning, waiting, apps;
+};
+void core_view(const struct core *core, struct core_view *view_r);
+void core_app_view(const struct core_app *app, struct core_app_view *view_r);
+void core_process_view(const struct core_process *process,
+                       struct core_process_view *view_r);
+void core_each_app(struct core *core,
+                   void (*each)(void *baton, struct core_app *app),
+                   void *baton);
+void core_each_process(struct core_app *app,
+                       void (*each)(void *baton, struct core_process *process),
+                       void *baton);
+
+uint32_t core_process_number(const struct core_process *process);
+struct core_app *core_process_app(const struct core_process *process);
+void *core_app_baton(const struct core_app *app);
+/* The caller's own object for a process; NULL until it was set. */
+void core_process_set_baton(struct core_process *process, void *baton);
+void *core_process_baton(const struct core_process *process);
+
+/*
+ * Abort when an invariant does not hold. local: what the last call touched
+ * (always done); all: everything, O(everything), for tests.
+ */
+void core_check(const struct core *core);
+
+#endif
