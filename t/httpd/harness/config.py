@@ -77,13 +77,16 @@ LogLevel apppool:debug
 """
 
 
-def status_vhost(port, base, name):
-    """A vhost with nothing but the status page."""
-    return vhost_conf(port, name, f"{base}/empty", """
+STATUS_LOCATION = """
     <Location "/apppool-status">
         SetHandler apppool-status
         Require local
-    </Location>""")
+    </Location>"""
+
+
+def status_vhost(port, base, name):
+    """A vhost with nothing but the status page."""
+    return vhost_conf(port, name, f"{base}/empty", STATUS_LOCATION)
 
 
 def main_conf(base, port, mpm, user, modules, stage, extra, mpm_conf):

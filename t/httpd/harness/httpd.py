@@ -189,7 +189,7 @@ class Httpd:
                 [*self._command(), "-DFOREGROUND"], stdin=subprocess.DEVNULL,
                 stdout=console, stderr=console, start_new_session=True,
                 cwd="/", env=self._environment(),
-                preexec_fn=procs.die_with_parent, **self._identity())
+                preexec_fn=_in_child, **self._identity())
         self.pid = self._process.pid
         try:
             eventually(self._answers, START_S, "httpd listens")
@@ -391,6 +391,13 @@ class Httpd:
             if not left or time.monotonic() >= deadline:
                 return left
             time.sleep(0.01)
+
+
+def _in_child():
+    """Between fork and exec of httpd: it ends with us, and takes signals that
+    the caller may have blocked."""
+    procs.die_with_parent()
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def entries_named(comm):
