@@ -5,7 +5,8 @@
  * A message is one SOCK_SEQPACKET packet: a struct wire_header, then fields, and
  * descriptors riding with it. Host byte order: both ends are on one machine and,
  * by the version byte, of one release. A field is {u16 id, u16 zero, u32 length,
- * bytes, zero bytes up to a multiple of 4}; numbers are 4 or 8 bytes. A field
+ * bytes, zero bytes up to a multiple of 4}; numbers are 4 or 8 bytes. A TEXT is
+ * followed by at least one zero byte, which its length does not count. A field
  * stands at most once in a message.
  *
  * The tables below are the whole truth: server/wire/message.c refuses what they
