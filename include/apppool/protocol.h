@@ -253,7 +253,8 @@ enum wire_status {
     X(81, CHANNEL_NEW, FROM_MASTER, F(CLIENT) | F(CHANNEL), 0, 1, 2,          \
       "the engine's end and, when just made, the client's")                   \
     X(82, SPAWNED, FROM_MASTER, F(PROCESS) | F(APP) | F(PID), F(LISTENERS) |  \
-      F(PRELOADER) | F(LISTENER), 0, 1, "it runs; its output")                \
+      F(PRELOADER) | F(LISTENER) | F(STATUS), 0, 1,                           \
+      "it runs; its output. STATUS 1: told to a new engine, was READY")       \
     X(83, SPAWN_ERROR, FROM_MASTER, F(PROCESS) | F(STATUS) | F(MESSAGE), 0,   \
       0, 0, "it could not be started, errno; the number is gone")             \
     X(84, REPORTED, FROM_MASTER, F(PROCESS) | F(REPORT), 0, 0, 0,             \
@@ -278,7 +279,8 @@ enum wire_status {
     X(97, FORK, FROM_ENGINE, F(PROCESS) | F(PRELOADER) | F(LISTENER), 0,      \
       0, 0, "let a preloader fork -> SPAWNED, SPAWN_ERROR")                   \
     X(98, CONNECT, FROM_ENGINE, F(CLIENT) | F(SLOT) | F(PROCESS),             \
-      F(WAIT_ACCEPT), 0, 0, "-> CONNECTED, CONNECT_ERROR")                    \
+      F(WAIT_ACCEPT), 0, 0,                                                   \
+      "-> CONNECTED, CONNECT_ERROR; CLIENT 0: the engine's own probe")        \
     X(99, REVOKE, FROM_ENGINE, F(CLIENT) | F(SLOT), 0, 0, 0,                  \
       "shut this connection down and forget it; no answer")                   \
     X(100, KILL, FROM_ENGINE, F(PROCESS) | F(SIGNAL), 0, 0, 0, "no answer")   \
