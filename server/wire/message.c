@@ -7,7 +7,7 @@
  */
 #include "message.h"
 
-#include "socket.h"
+#include "packet.h"
 
 #include <assert.h>
 #include <errno.h>
