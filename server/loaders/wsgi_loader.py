@@ -564,7 +564,7 @@ class Server:
         signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, lambda *_: self._stop())
         signal.signal(signal.SIGABRT, lambda *_: None)      # see _watch
-        os.register_at_fork(after_in_child=give_signals_back)
+        keep_signals_from_forks()
         return read_end
 
     def _stop(self):
@@ -868,12 +868,27 @@ def prepare_interpreter(startup_file):
     signal.signal(signal.SIGABRT, lambda *_: log_threads())
 
 
+OWN_SIGNALS = (signal.SIGTERM, signal.SIGABRT, signal.SIGINT)
+
+
+def keep_signals_from_forks():
+    """What stops or examines a process that the application forked must not
+    reach this server through the pipe they share, not even at once."""
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, OWN_SIGNALS),
+        after_in_parent=release_signals,
+        after_in_child=give_signals_back)
+
+
+def release_signals():
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, OWN_SIGNALS)
+
+
 def give_signals_back():
-    """In a process that the application forked: what stops or examines it
-    must not reach the server it comes from through the shared pipes."""
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGABRT, signal.SIGINT):
+    for number in OWN_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
+    release_signals()
 
 
 def ignore_signals():

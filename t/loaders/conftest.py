@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""conftest.py - which loaders there are, and how a test gets one running."""
+
+import collections
+import os
+import shutil
+import tempfile
+
+import pytest
+
+import pool
+
+Language = collections.namedtuple(
+    "Language", "name command app startup_file lint_file")
+LOADERS = os.path.join(pool.TOP, "server", "loaders")
+LANGUAGES = {
+    "wsgi": Language(
+        "wsgi", [os.environ.get("PYTHON3", "/usr/bin/python3"),
+                 os.path.join(LOADERS, "wsgi_loader.py")],
+        os.path.join(pool.APPS, "wsgi"), "wsgi.py", "validated.py"),
+    "rack": Language(
+        "rack", [os.environ.get("RUBY", "ruby"),
+                 os.path.join(LOADERS, "rack_loader.rb")],
+        os.path.join(pool.APPS, "rack"), "config.ru", "lint.ru"),
+}
+
+
+@pytest.fixture(params=sorted(LANGUAGES))
+def language(request):
+    """Each language in turn, where its interpreter is installed."""
+    found = LANGUAGES[request.param]
+    if not shutil.which(found.command[0]):
+        pytest.skip("no " + found.command[0])
+    return found
+
+
+@pytest.fixture
+def folder():
+    """A short path: it has to fit into a socket's address."""
+    path = tempfile.mkdtemp(prefix="apppool-t-", dir="/tmp")
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def start(language, folder):
+    """A function that starts the loader; all end with the test."""
+    started = []
+
+    def start_loader(startup_file=None, root=None, **more):
+        place = os.path.join(folder, str(len(started)))
+        os.mkdir(place)
+        loader = pool.Loader(language.command, root or language.app,
+                             startup_file or language.startup_file, place,
+                             **more)
+        started.append(loader)
+        return loader
+
+    yield start_loader
+    for loader in started:
+        loader.close()
+
+
+@pytest.fixture
+def app(start):
+    """The test application, ready, one request at a time."""
+    loader = start()
+    loader.expect("READY")
+    return loader
+
+
+@pytest.fixture
+def client(app):
+    connection = app.connect()
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def fifo(folder):
+    path = os.path.join(folder, "fifo")
+    os.mkfifo(path)
+    return path

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""test_start.py - applications that cannot be loaded, all languages."""
+
+import os
+
+import pytest
+
+WRONG_SYNTAX = {"wsgi": "def application(:\n", "rack": "run ->(env { \n"}
+RAISES = {"wsgi": "raise ValueError('no database')\n",
+          "rack": "raise ArgumentError, 'no database'\n"}
+RAISES_LONG = {"wsgi": "raise ValueError('\\u00e4x' * 15000)\n",
+               "rack": "raise ArgumentError, \"\\u00e4x\" * 15000\n"}
+EXITS = {"wsgi": "import sys\nsys.exit(0)\n", "rack": "exit 0\n"}
+MODULE = {"wsgi": "import no_such_module_at_all\n",
+          "rack": "require 'no_such_module_at_all'\n"}
+EMPTY = {"wsgi": "application = 3\n", "rack": "\n"}
+
+
+@pytest.fixture
+def fail(start, language, folder):
+    """Starts an application of this text; returns the pieces of the error."""
+    def run(texts, mode="direct"):
+        path = os.path.join(folder, language.startup_file)
+        with open(path, "w") as file:
+            file.write(texts[language.name])
+        loader = start(root=folder, mode=mode)
+        return loader.error()
+    return run
+
+
+@pytest.mark.parametrize("mode", ["direct", "preload"])
+def test_an_exception_while_loading_is_reported(fail, language, mode):
+    text = "".join(fail(RAISES, mode))
+    assert "no database" in text and language.startup_file in text
+    assert "Error" in text
+    assert "_loader." not in text       # its own frames help nobody
+
+
+def test_a_syntax_error_is_reported(fail, language):
+    text = "".join(fail(WRONG_SYNTAX))
+    assert "SyntaxError" in text and language.startup_file in text
+
+
+def test_a_missing_module_is_reported(fail):
+    assert "no_such_module_at_all" in "".join(fail(MODULE))
+
+
+def test_an_exit_while_loading_is_reported(fail):
+    text = "".join(fail(EXITS))
+    assert "exit" in text and "SystemExit" in text
+
+
+def test_a_long_error_takes_several_packets(fail):
+    pieces = fail(RAISES_LONG)
+    assert len(pieces) > 3
+    assert "".join(pieces).count("x") >= 15000
+
+
+def test_an_application_without_an_application(fail, language):
+    text = "".join(fail(EMPTY))
+    assert language.startup_file in text
+    assert ("application" if language.name == "wsgi" else "run") in text
+
+
+def test_an_absent_startup_file_is_reported(start, folder):
+    loader = start(root=folder, startup_file="absent.py")
+    text = "".join(loader.error())
+    assert "absent.py" in text and "No such file" in text
+
+
+def test_a_startup_file_that_is_a_folder_is_reported(start, folder, language):
+    os.mkdir(os.path.join(folder, language.startup_file))
+    text = "".join(start(root=folder).error())
+    assert language.startup_file in text
+
+
+def test_the_application_sees_no_loader(start, language, folder):
+    texts = {
+        "wsgi": "import os, sys, json\n"
+                "def application(environ, start_response):\n"
+                "    start_response('200 OK', [])\n"
+                "    return [json.dumps([sys.argv, sys.path[0] == os.getcwd(),"
+                " __name__, __file__,\n"
+                "        [p for p in sys.path if 'loaders' in p]]).encode()]\n",
+        "rack": "require 'json'\n"
+                "run ->(env) { [200, {}, [[[$0] + ARGV,"
+                " $:.grep(/loaders/).empty?,\n"
+                "  'wsgi', __FILE__, []].to_json]] }\n"}
+    with open(os.path.join(folder, language.startup_file), "w") as file:
+        file.write(texts[language.name])
+    loader = start(root=folder)
+    loader.expect("READY")
+    import json
+    argv, clean, name, path, loaders = json.loads(
+        loader.connect().get("/").body)
+    assert argv == [language.startup_file] and clean and name == "wsgi"
+    assert path.endswith("/" + language.startup_file) and not loaders
