@@ -225,8 +225,8 @@ enum wire_status {
     X(16, DETACH_PROCESS, FROM_CLIENT, F(PID), 0, 0, 0,                       \
       "no new request for this process; it ends when free -> DONE, REFUSED")  \
     /* channel, engine to client */                                           \
-    X(32, WELCOME, FROM_ENGINE, F(NUMBER), 0, 0, 1,                           \
-      "NUMBER slots; the board (none on admin channels)")                     \
+    X(32, WELCOME, FROM_ENGINE, F(NUMBER), F(CLIENT), 0, 1,                   \
+      "NUMBER slots; the board (none on admin channels); CLIENT: its number") \
     X(33, CHANNEL, FROM_ENGINE, 0, 0, 1, 1, "the client's end")               \
     X(34, OFFER, FROM_ENGINE, F(SLOT) | F(SLOT_GENERATION) | F(PID) |         \
       F(PROTOCOL) | F(PROCESS), F(QUEUE_US) | F(SPAWN_US), 0, 1,              \

@@ -71,22 +71,32 @@ bool slot_step(uint64_t word, enum slot_event event, uint64_t *next_r)
     }
 }
 
-bool slot_apply(struct slot_line *line, enum slot_event event,
-                uint64_t *word_r)
+/* generation < 0: any. */
+static bool apply(struct slot_line *line, int generation,
+                  enum slot_event event, uint64_t *word_r)
 {
     uint64_t word = atomic_load(&line->word);
     uint64_t next;
+    bool done = false;
 
-    while (slot_step(word, event, &next)) {
-        if (atomic_compare_exchange_weak(&line->word, &word, next)) {
-            if (word_r != NULL) {
-                *word_r = next;
-            }
-            return true;
-        }
+    while (!done && (generation < 0 || slot_generation(word) == generation) &&
+           slot_step(word, event, &next)) {
+        done = atomic_compare_exchange_weak(&line->word, &word, next);
     }
     if (word_r != NULL) {
-        *word_r = word;
+        *word_r = done ? next : word;
     }
-    return false;
+    return done;
+}
+
+bool slot_apply(struct slot_line *line, enum slot_event event,
+                uint64_t *word_r)
+{
+    return apply(line, -1, event, word_r);
+}
+
+bool slot_apply_at(struct slot_line *line, uint16_t generation,
+                   enum slot_event event, uint64_t *word_r)
+{
+    return apply(line, generation, event, word_r);
 }

@@ -95,4 +95,11 @@ bool slot_step(uint64_t word, enum slot_event event, uint64_t *next_r);
 bool slot_apply(struct slot_line *line, enum slot_event event,
                 uint64_t *word_r);
 
+/*
+ * The same, but only while the word has this generation: a client that comes
+ * late must not change what has been lent anew.
+ */
+bool slot_apply_at(struct slot_line *line, uint16_t generation,
+                   enum slot_event event, uint64_t *word_r);
+
 #endif
