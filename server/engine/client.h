@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * client.h - clients of the pool and their channels.
+ *
+ * A client is one process that connected: an httpd child, the tool, a library
+ * user. It may be hostile: each message is checked against who sent it and what
+ * was said before, and the worst it can bring about is its own end.
+ */
+#ifndef APPPOOL_ENGINE_CLIENT_H
+#define APPPOOL_ENGINE_CLIENT_H
+
+#include "engine.h"
+#include "slot_word.h"
+
+struct request;
+struct slot;
+
+/* A thread of the client has at most one unanswered GET on its channel. */
+struct channel {
+    TAILQ_ENTRY(channel) next;
+    struct client *client;
+    uint32_t number;         /* within its client; 0 is the first */
+    int fd;                  /* owned */
+    struct loop_watch *watch;
+    struct request *request; /* the GET without an answer; NULL: none */
+};
+
+struct client {
+    struct engine *engine;
+    uint32_t number;         /* key in engine->clients */
+    pid_t pid;               /* as the kernel said; for log and status */
+    uid_t uid;               /* of who asked the rendezvous */
+    uint32_t generation;     /* of the configuration it runs with; 0: none */
+    bool admin;
+    bool greeted;            /* HELLO has come */
+    bool failed;             /* to be dropped at the end of this handler */
+    struct loop_timer *patience; /* with a client that has not said HELLO */
+    TAILQ_HEAD(, channel) channels;
+    uint32_t last_channel;   /* greatest channel number so far */
+    uint32_t n_channels;
+    uint32_t opening_id;     /* request id of the OPEN_CHANNEL under way */
+    struct channel *opening; /* where it came from; NULL: none under way */
+    int board_fd;            /* passed on in WELCOME, then closed; -1 */
+    struct slot_line *board; /* NULL: admin */
+    struct slot *slots[BOARD_SLOTS]; /* NULL: unused line */
+    uint32_t free_hint;      /* where to look for an unused line */
+};
+
+/* Link messages. */
+void client_on_new(struct engine *engine, struct wire_message *m);
+void client_on_channel(struct engine *engine, struct wire_message *m);
+
+struct client *client_find(struct engine *engine, uint32_t number);
+
+/* Send to a channel, never waiting. 0, or -errno and the answer is lost (the
+ * client is dropped when its channel turns out closed). */
+int channel_send(struct channel *channel, const struct wire_message *m);
+
+/* Answers of one line. page may be NULL. */
+void channel_refuse(struct channel *channel, uint32_t request_id,
+                    enum wire_status status, const char *message,
+                    const char *page, unsigned retry_after_s);
+void channel_done(struct channel *channel, uint32_t request_id);
+void channel_value(struct channel *channel, uint32_t request_id,
+                   uint32_t number);
+
+/* One log line, then the client is dropped after the handler. */
+void client_fail(struct client *client, const char *why);
+
+/* RESET to every channel: ask again what was not answered. */
+void client_reset_all(struct engine *engine);
+
+/* The oldest generation that is in use; the current one if no client is left. */
+uint32_t client_oldest_generation(const struct engine *engine);
+
+/* All of them; for the end. */
+void client_free_all(struct engine *engine);
+
+#endif

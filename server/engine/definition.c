@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * definition.c - see definition.h.
+ */
+#include "definition.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin.h"
+#include "client.h"
+#include "lend.h"
+#include "link.h"
+#include "running.h"
+#include "socket.h"
+
+#define SECONDS INT64_C(1000000)
+
+/* What a library user's applications have; DIRECTIVES' defaults otherwise. */
+enum {
+    DEFAULT_MIN_INSTANCES = 1,
+    DEFAULT_MAX_QUEUE = 100,
+    DEFAULT_QUEUE_TIMEOUT_S = 60,
+    DEFAULT_START_TIMEOUT_S = 90
+};
+
+static char *copy_text(const struct wire_message *m, enum wire_field field,
+                       const char *otherwise)
+{
+    const char *text = wire_get_text(m, field, NULL);
+    char *copy = strdup(text != NULL ? text : otherwise);
+
+    if (copy == NULL) {
+        abort();
+    }
+    return copy;
+}
+
+struct definition *definition_find(struct engine *engine, uint32_t number)
+{
+    return apr_hash_get(engine->definitions, &number, sizeof number);
+}
+
+const char *definition_type_name(uint32_t type)
+{
+    static const char *const names[] = { "auto", "rack", "wsgi", "asgi",
+                                         "node", "psgi", "php", "command" };
+
+    return type < sizeof names / sizeof *names ? names[type] : "?";
+}
+
+void definition_on_configure(struct engine *engine, struct wire_message *m)
+{
+    struct core_limits limits = {
+        .max = wire_get_u32(m, FIELD_MAX, 6),
+        .max_spawning = wire_get_u32(m, FIELD_MAX_SPAWNING, 2),
+        .max_waiting = wire_get_u32(m, FIELD_MAX_WAITING, 0),
+        .max_idle_us = wire_get_u32(m, FIELD_MAX_IDLE_S, 300) * SECONDS,
+    };
+    int fd = wire_take_fd(m, 0);
+
+    engine->coming = wire_get_u32(m, FIELD_GENERATION, 1);
+    engine->child_uid = wire_get_u32(m, FIELD_CHILD_UID, UINT32_MAX);
+    engine->limits = limits;
+    core_set_limits(engine->core, &limits, engine_now(engine));
+    if (fd >= 0) {
+        log_to(fd); /* kept by log.c from now on */
+    }
+}
+
+static bool is_smart(const struct wire_message *m)
+{
+    uint32_t method = wire_get_u32(m, FIELD_SPAWN_METHOD, SPAWN_DEFAULT);
+    uint32_t type = wire_get_u32(m, FIELD_TYPE, TYPE_AUTO);
+
+    if (method != SPAWN_DEFAULT) {
+        return method == SPAWN_SMART;
+    }
+    return type == TYPE_AUTO || type == TYPE_RACK || type == TYPE_WSGI ||
+           type == TYPE_PSGI;
+}
+
+static struct core_app_limits read_limits(const struct wire_message *m)
+{
+    uint32_t flags = wire_get_u32(m, FIELD_FLAGS, 0);
+    uint32_t threads = wire_get_u32(m, FIELD_THREADS, 1);
+    struct core_app_limits limits = {
+        .min_instances = wire_get_u32(m, FIELD_MIN_INSTANCES,
+                                      DEFAULT_MIN_INSTANCES),
+        .max_per_app = wire_get_u32(m, FIELD_MAX_PER_APP, 0),
+        .max_requests = wire_get_u32(m, FIELD_MAX_REQUESTS, 0),
+        .max_queue = wire_get_u32(m, FIELD_MAX_QUEUE, DEFAULT_MAX_QUEUE),
+        .concurrency = wire_get_u32(m, FIELD_CONCURRENCY, threads),
+        .memory_mib = wire_get_u32(m, FIELD_MEMORY_MIB, 0),
+        .max_request_us = wire_get_u32(m, FIELD_MAX_REQUEST_S, 0) * SECONDS,
+        .queue_timeout_us = wire_get_u32(m, FIELD_QUEUE_TIMEOUT_S,
+                                         DEFAULT_QUEUE_TIMEOUT_S) * SECONDS,
+        .start_timeout_us = wire_get_u32(m, FIELD_START_TIMEOUT_S,
+                                         DEFAULT_START_TIMEOUT_S) * SECONDS,
+        .smart = is_smart(m),
+        .pre_start = (flags & DEFINE_PRE_START) != 0,
+        .not_rolling = (flags & DEFINE_NOT_ROLLING) != 0,
+    };
+
+    return limits;
+}
+
+static struct definition *definition_new(struct engine *engine,
+                                         struct wire_message *m)
+{
+    struct definition *d = calloc(1, sizeof *d);
+
+    if (d == NULL) {
+        abort();
+    }
+    d->number = wire_get_u32(m, FIELD_APP, 0);
+    d->root = copy_text(m, FIELD_ROOT, "");
+    d->environment = copy_text(m, FIELD_ENVIRONMENT, "");
+    d->user = copy_text(m, FIELD_USER, "");
+    d->type = wire_get_u32(m, FIELD_TYPE, TYPE_AUTO);
+    d->protocol = wire_get_u32(m, FIELD_PROTOCOL, PROTOCOL_SCGI);
+    d->log_fd = -1;
+    TAILQ_INIT(&d->restart_waits);
+    apr_hash_set(engine->definitions, &d->number, sizeof d->number, d);
+    return d;
+}
+
+void definition_on_define(struct engine *engine, struct wire_message *m)
+{
+    struct core_app_limits limits = read_limits(m);
+    struct definition *d = definition_find(engine,
+                                           wire_get_u32(m, FIELD_APP, 0));
+
+    /* A template only lends its fields to what is adopted from it. */
+    if (wire_get_u32(m, FIELD_FLAGS, 0) & DEFINE_DYNAMIC) {
+        return;
+    }
+    if (d == NULL) {
+        d = definition_new(engine, m);
+    }
+    d->generation = engine->coming;
+    d->flags = wire_get_u32(m, FIELD_FLAGS, 0);
+    fd_close(&d->log_fd);
+    d->log_fd = wire_take_fd(m, 0);
+    if (d->app == NULL) {
+        d->app = core_app_add(engine->core, &limits, d, engine_now(engine));
+    } else {
+        core_app_set_limits(d->app, &limits, engine_now(engine));
+    }
+}
+
+static void definition_free(struct engine *engine, struct definition *d)
+{
+    apr_hash_set(engine->definitions, &d->number, sizeof d->number, NULL);
+    admin_refuse_restarts(d);
+    fd_close(&d->log_fd);
+    free(d->root);
+    free(d->environment);
+    free(d->user);
+    free(d);
+}
+
+void definition_sweep(struct engine *engine)
+{
+    uint32_t oldest = client_oldest_generation(engine);
+    apr_hash_index_t *i;
+
+    if (engine->coming != 0 || engine->ending) {
+        return; /* a generation is half told, or all goes anyway */
+    }
+    for (i = apr_hash_first(NULL, engine->definitions); i != NULL;
+         i = apr_hash_next(i)) {
+        struct definition *d = apr_hash_this_val(i);
+
+        if (d->generation != 0 && d->generation < oldest && d->app != NULL) {
+            log_info("app %s: no longer configured", d->root);
+            core_app_remove(&d->app, engine_now(engine));
+        }
+        if (d->app == NULL && !running_any(engine, d)) {
+            definition_free(engine, d);
+        }
+    }
+}
+
+void definition_on_commit(struct engine *engine, struct wire_message *m)
+{
+    engine->generation = wire_get_u32(m, FIELD_GENERATION, 1);
+    engine->coming = 0;
+    definition_sweep(engine);
+}
+
+static char *adoption_key(const struct wire_message *get)
+{
+    const char *root = wire_get_text(get, FIELD_ROOT, NULL);
+    const char *lowest = wire_get_text(get, FIELD_LOWEST_USER, NULL);
+    char *key;
+
+    if (asprintf(&key, "%u %u %s %s", wire_get_u32(get, FIELD_APP, 0),
+                 wire_get_u32(get, FIELD_LOWER, 1),
+                 lowest != NULL ? lowest : "", root) < 0) {
+        abort();
+    }
+    return key;
+}
+
+struct adoption *definition_adopt(struct engine *engine,
+                                  const struct wire_message *get)
+{
+    struct adoption *adoption;
+    char *key;
+
+    if (*wire_get_text(get, FIELD_ROOT, NULL) == '\0') {
+        return NULL;
+    }
+    key = adoption_key(get);
+    adoption = apr_hash_get(engine->adoptions, key, APR_HASH_KEY_STRING);
+    if (adoption != NULL) {
+        free(key);
+        return adoption;
+    }
+    adoption = calloc(1, sizeof *adoption);
+    if (adoption == NULL) {
+        abort();
+    }
+    adoption->key = key;
+    adoption->request_id = ++engine->adoption_id;
+    TAILQ_INIT(&adoption->waiting);
+    apr_hash_set(engine->adoptions, key, APR_HASH_KEY_STRING, adoption);
+    link_adopt(engine, adoption->request_id, get);
+    return adoption;
+}
+
+static struct adoption *adoption_by_id(struct engine *engine, uint32_t id)
+{
+    for (apr_hash_index_t *i = apr_hash_first(NULL, engine->adoptions);
+         i != NULL; i = apr_hash_next(i)) {
+        struct adoption *adoption = apr_hash_this_val(i);
+
+        if (adoption->request_id == id) {
+            return adoption;
+        }
+    }
+    return NULL;
+}
+
+static void adoption_free(struct engine *engine, struct adoption *adoption)
+{
+    apr_hash_set(engine->adoptions, adoption->key, APR_HASH_KEY_STRING, NULL);
+    free(adoption->key);
+    free(adoption);
+}
+
+void definition_on_adopted(struct engine *engine, struct wire_message *m)
+{
+    struct adoption *adoption = adoption_by_id(engine, wire_request_id(m));
+
+    if (adoption == NULL) {
+        return;
+    }
+    adoption->definition = definition_find(engine,
+                                           wire_get_u32(m, FIELD_NUMBER, 0));
+    lend_adopted(engine, adoption);
+    if (adoption->definition == NULL) {
+        adoption_free(engine, adoption); /* refused: it may be asked again */
+    }
+}
+
+void definition_free_all(struct engine *engine)
+{
+    apr_hash_index_t *i;
+
+    for (i = apr_hash_first(NULL, engine->adoptions); i != NULL;
+         i = apr_hash_next(i)) {
+        adoption_free(engine, apr_hash_this_val(i));
+    }
+    for (i = apr_hash_first(NULL, engine->definitions); i != NULL;
+         i = apr_hash_next(i)) {
+        definition_free(engine, apr_hash_this_val(i));
+    }
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * definition.h - applications as the configuration, or a library user, named
+ * them: numbers, roots, limits, logs. Each has one core_app.
+ */
+#ifndef APPPOOL_ENGINE_DEFINITION_H
+#define APPPOOL_ENGINE_DEFINITION_H
+
+#include "engine.h"
+
+struct request;
+
+struct definition {
+    uint32_t number;      /* key in engine->definitions */
+    uint32_t generation;  /* the last one that named it; 0: adopted */
+    struct core_app *app;
+    char *root;           /* owned */
+    char *environment;    /* owned; PoolAppEnvironment */
+    uint32_t type;        /* enum apppool_type; AUTO until a start told it */
+    uint32_t protocol;    /* enum apppool_protocol */
+    uint32_t flags;       /* enum apppool_define_flags */
+    char *user;           /* of its processes, as spawn told; "" before */
+    int log_fd;           /* PoolLogFile or its vhost's log; -1: our own log */
+    TAILQ_HEAD(, restart_wait) restart_waits; /* admin.c */
+};
+
+/* A root that a client named and the master has been asked about. */
+struct adoption {
+    char *key;                     /* owned; template, root, lower, lowest */
+    uint32_t request_id;
+    struct definition *definition; /* NULL until ADOPTED */
+    TAILQ_HEAD(, request) waiting; /* GETs until then; owned by lend.c */
+};
+
+/* Link messages. */
+void definition_on_configure(struct engine *engine, struct wire_message *m);
+void definition_on_define(struct engine *engine, struct wire_message *m);
+void definition_on_commit(struct engine *engine, struct wire_message *m);
+void definition_on_adopted(struct engine *engine, struct wire_message *m);
+
+/* NULL: no such number. */
+struct definition *definition_find(struct engine *engine, uint32_t number);
+
+/*
+ * The adoption for a GET with ROOT; made, and the master asked, where it is
+ * new. NULL: the root is empty.
+ */
+struct adoption *definition_adopt(struct engine *engine,
+                                  const struct wire_message *get);
+
+/* Remove what neither the configuration nor any client's generation uses. */
+void definition_sweep(struct engine *engine);
+
+/* All of them; for the end. */
+void definition_free_all(struct engine *engine);
+
+const char *definition_type_name(uint32_t type); /* "wsgi"; "auto" */
+
+#endif

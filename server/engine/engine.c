@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine.c - see engine.h: start, decisions to their files, ticks, end.
+ */
+#include "engine.h"
+
+#include <apr_general.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "admin.h"
+#include "client.h"
+#include "definition.h"
+#include "lend.h"
+#include "link.h"
+#include "running.h"
+
+#define LINK_FD 3
+#define LOOK_US APR_USEC_PER_SEC
+
+/* The core's decisions, to their files ---------------------------------------- */
+
+static void on_start(void *baton, struct core_process *process,
+                     enum core_start how, struct core_process *preloader,
+                     unsigned listener)
+{
+    running_start(baton, process, how, preloader, listener);
+}
+
+static void on_hand_out(void *baton, struct core_waiter *waiter,
+                        struct core_process *process)
+{
+    lend_hand_out(baton, waiter, core_process_baton(process));
+}
+
+static void on_refuse(void *baton, struct core_waiter *waiter,
+                      enum core_refusal why, const char *text,
+                      unsigned retry_after_s)
+{
+    lend_refuse(baton, waiter, why, text, retry_after_s);
+}
+
+static void on_retire(void *baton, struct core_process *process,
+                      enum core_reason why)
+{
+    running_retire(baton, process, why);
+}
+
+static void on_kill(void *baton, struct core_process *process, int signal)
+{
+    running_kill(baton, process, signal);
+}
+
+static void on_forget(void *baton, struct core_process *process)
+{
+    running_forget(baton, process);
+}
+
+static void on_restarted(void *baton, struct core_app *app, const char *error)
+{
+    (void)baton;
+    admin_restarted(core_app_baton(app), error);
+}
+
+static const struct core_ops ops = {
+    .start = on_start,
+    .hand_out = on_hand_out,
+    .refuse = on_refuse,
+    .retire = on_retire,
+    .kill = on_kill,
+    .forget = on_forget,
+    .restarted = on_restarted,
+};
+
+/* Time -------------------------------------------------------------------------- */
+
+int64_t engine_now(const struct engine *engine)
+{
+    return loop_now(engine->loop);
+}
+
+static void on_tick(void *baton)
+{
+    struct engine *engine = baton;
+
+    engine->tick = NULL;
+    core_tick(engine->core, engine_now(engine));
+    engine_settle(engine);
+}
+
+static void set_tick(struct engine *engine)
+{
+    int64_t at = core_next_tick(engine->core);
+    int64_t wait = at - engine_now(engine);
+
+    if (engine->tick != NULL && engine->tick_at_us == at) {
+        return;
+    }
+    loop_timer_cancel(&engine->tick);
+    if (at != INT64_MAX) {
+        engine->tick_at_us = at;
+        engine->tick = loop_timer_add(engine->loop, wait > 0 ? wait : 0,
+                                      on_tick, engine);
+    }
+}
+
+void engine_settle(struct engine *engine)
+{
+    lend_settle(engine);
+    set_tick(engine);
+}
+
+static void on_look(void *baton)
+{
+    struct engine *engine = baton;
+
+    engine->look = loop_timer_add(engine->loop, LOOK_US, on_look, engine);
+    lend_look(engine);
+    engine_settle(engine);
+}
+
+/* Start and end ------------------------------------------------------------------ */
+
+void engine_end(struct engine *engine)
+{
+    loop_stop(engine->loop);
+}
+
+static struct engine *engine_new(apr_pool_t *pool)
+{
+    struct engine *engine = apr_pcalloc(pool, sizeof *engine);
+
+    engine->pool = pool;
+    engine->loop = loop_new(pool);
+    engine->clients = apr_hash_make(pool);
+    engine->processes = apr_hash_make(pool);
+    engine->definitions = apr_hash_make(pool);
+    engine->adoptions = apr_hash_make(pool);
+    STAILQ_INIT(&engine->returns);
+    engine->child_uid = UINT32_MAX;
+    engine->core = core_new(&ops, engine, (uint64_t)apr_time_now());
+    engine->limits = (struct core_limits){
+        .max = 6, .max_spawning = 2, .max_idle_us = 300 * APR_USEC_PER_SEC,
+    };
+    core_set_limits(engine->core, &engine->limits, 0);
+    return engine;
+}
+
+static void engine_free(struct engine *engine)
+{
+    engine->ending = true;
+    loop_timer_cancel(&engine->tick);
+    loop_timer_cancel(&engine->look);
+    client_free_all(engine);
+    running_free_all(engine);
+    lend_settle(engine);
+    core_free(&engine->core);
+    definition_free_all(engine);
+    link_close(engine);
+}
+
+int engine_main(void)
+{
+    apr_pool_t *pool;
+    struct engine *engine;
+
+    prctl(PR_SET_DUMPABLE, 0);
+    prctl(PR_SET_NAME, "apppool-engine");
+    signal(SIGPIPE, SIG_IGN);
+    log_open("engine", LOG_LEVEL_NOTICE);
+    if (apr_initialize() != APR_SUCCESS ||
+        apr_pool_create(&pool, NULL) != APR_SUCCESS) {
+        return 1;
+    }
+    engine = engine_new(pool);
+    if (engine->loop == NULL || link_open(engine, LINK_FD) < 0) {
+        log_error("fd %d is no socket to a master", LINK_FD);
+        return 1;
+    }
+    engine->look = loop_timer_add(engine->loop, LOOK_US, on_look, engine);
+    loop_run(engine->loop);
+    engine_free(engine);
+    apr_pool_destroy(pool);
+    apr_terminate();
+    return 0;
+}

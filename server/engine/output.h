@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * output.h - a pipe of text, cut into lines.
+ *
+ * Lines of up to OUTPUT_LINE_MAX bytes stay whole; longer ones come in pieces.
+ * One pipe is read for at most OUTPUT_TURN bytes a turn, so that a flood in one
+ * application keeps no other waiting (its own writes then wait).
+ */
+#ifndef APPPOOL_ENGINE_OUTPUT_H
+#define APPPOOL_ENGINE_OUTPUT_H
+
+#include "loop.h"
+
+#include <stddef.h>
+
+#define OUTPUT_LINE_MAX 8000
+#define OUTPUT_TURN     65536
+#define OUTPUT_TAIL     16384 /* bytes of start-up output kept for an error */
+
+struct output;
+
+/* line: without its newline, not NUL-terminated, valid during the call. */
+typedef void output_line_fn(void *baton, const char *line, size_t len);
+
+/* Read fd (taken over) from now on. */
+struct output *output_open(struct loop *loop, int fd, output_line_fn *line,
+                           void *baton);
+
+/* Read what is there now; for when the writer has ended. NULL is fine. */
+void output_drain(struct output *output);
+
+/* The last OUTPUT_TAIL bytes printed, until output_forget(); "" for NULL. */
+const char *output_tail(struct output *output);
+
+/* Keep no tail from now on: the start was a success. NULL is fine. */
+void output_forget(struct output *output);
+
+/* An unfinished line is given out. NULL inside is fine. */
+void output_close(struct output **output);
+
+#endif

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * running.c - see running.h.
+ */
+#include "running.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "lend.h"
+#include "link.h"
+
+/* A preloader inherits the listeners of all its processes (DESIGN 2). */
+#define MAX_LISTENERS 64
+
+void running_log(const struct running *running, enum log_level level,
+                 const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    log_line(level, "app %s (%spid %ld): %s", running->definition->root,
+             running->preloader ? "preloader, " : "", (long)running->pid,
+             text);
+}
+
+struct running *running_find(struct engine *engine, uint32_t number)
+{
+    return apr_hash_get(engine->processes, &number, sizeof number);
+}
+
+bool running_any(struct engine *engine, const struct definition *definition)
+{
+    for (apr_hash_index_t *i = apr_hash_first(NULL, engine->processes);
+         i != NULL; i = apr_hash_next(i)) {
+        if (((struct running *)apr_hash_this_val(i))->definition ==
+            definition) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct running *running_new(struct engine *engine, uint32_t number,
+                                   struct definition *definition)
+{
+    struct running *running = calloc(1, sizeof *running);
+
+    if (running == NULL) {
+        abort();
+    }
+    running->engine = engine;
+    running->number = number;
+    running->definition = definition;
+    LIST_INIT(&running->slots);
+    apr_hash_set(engine->processes, &running->number, sizeof running->number,
+                 running);
+    return running;
+}
+
+static void running_free(struct running *running)
+{
+    struct engine *engine = running->engine;
+    bool last = running->definition->app == NULL;
+
+    apr_hash_set(engine->processes, &running->number, sizeof running->number,
+                 NULL);
+    output_close(&running->output);
+    free(running->error);
+    free(running);
+    if (last) {
+        definition_sweep(engine);
+    }
+}
+
+/* Decisions ------------------------------------------------------------------ */
+
+static unsigned listeners_of(const struct engine *engine)
+{
+    return engine->limits.max < MAX_LISTENERS ? engine->limits.max
+                                              : MAX_LISTENERS;
+}
+
+void running_start(struct engine *engine, struct core_process *process,
+                   enum core_start how, struct core_process *preloader,
+                   unsigned listener)
+{
+    struct definition *definition = core_app_baton(core_process_app(process));
+    struct running *running =
+        running_new(engine, core_process_number(process), definition);
+
+    running->core = process;
+    running->preloader = how == CORE_START_PRELOADER;
+    core_process_set_baton(process, running);
+    if (how == CORE_START_FORK) {
+        link_fork(engine, running->number, core_process_number(preloader),
+                  listener);
+    } else {
+        link_spawn(engine, running->number, definition->number,
+                   running->preloader ? listeners_of(engine) : 0);
+    }
+}
+
+static const char *reason_text(enum core_reason why)
+{
+    static const char *const texts[] = {
+        [CORE_IDLE] = "was idle for PoolMaxIdleTime",
+        [CORE_MAX_REQUESTS] = "has served PoolMaxRequests",
+        [CORE_MEMORY] = "is over PoolMemoryLimit",
+        [CORE_RESTART] = "runs the release before",
+        [CORE_MAKE_ROOM] = "makes room for another application",
+        [CORE_LOWERED] = "is over a lowered limit",
+        [CORE_CLEARED] = "was cleared",
+        [CORE_DETACHED] = "was detached",
+        [CORE_REMOVED] = "is no longer configured",
+        [CORE_TOO_LONG] = "has worked on one request for too long",
+        [CORE_UNRESPONSIVE] = "does not respond",
+        [CORE_STOP] = "ends with the pool server",
+    };
+
+    return texts[why];
+}
+
+void running_retire(struct engine *engine, struct core_process *process,
+                    enum core_reason why)
+{
+    struct running *running = core_process_baton(process);
+
+    running_log(running, LOG_LEVEL_DEBUG, "%s: SIGTERM", reason_text(why));
+    link_kill(engine, running->number, SIGTERM);
+}
+
+void running_kill(struct engine *engine, struct core_process *process,
+                  int signal)
+{
+    struct running *running = core_process_baton(process);
+
+    running_log(running, LOG_LEVEL_WARN, "did not end when asked to: %s",
+                signal == SIGKILL ? "SIGKILL" : "SIGABRT for its backtraces");
+    link_kill(engine, running->number, signal);
+}
+
+void running_forget(struct engine *engine, struct core_process *process)
+{
+    struct running *running = core_process_baton(process);
+
+    (void)engine;
+    if (running != NULL) {
+        running->core = NULL;
+    }
+}
+
+/* What the master tells ------------------------------------------------------ */
+
+static void on_output(void *baton, const char *line, size_t len)
+{
+    struct running *running = baton;
+    int log_fd = running->definition->log_fd;
+
+    if (log_fd >= 0) {
+        log_write_line(log_fd, line, len);
+    } else {
+        log_line(LOG_LEVEL_NOTICE, "app %s (pid %ld) says: %.*s",
+                 running->definition->root, (long)running->pid, (int)len,
+                 line);
+    }
+}
+
+static void set_output(struct running *running, struct wire_message *m)
+{
+    int fd = wire_take_fd(m, 0);
+
+    if (fd >= 0) {
+        running->output = output_open(running->engine->loop, fd, on_output,
+                                      running);
+    }
+}
+
+/* A process that an engine before this one had started. */
+static void remember(struct engine *engine, struct wire_message *m)
+{
+    struct definition *definition =
+        definition_find(engine, wire_get_u32(m, FIELD_APP, 0));
+    struct running *running;
+
+    if (definition == NULL || definition->app == NULL) {
+        link_kill(engine, wire_get_u32(m, FIELD_PROCESS, 0), SIGTERM);
+        return;
+    }
+    running = running_new(engine, wire_get_u32(m, FIELD_PROCESS, 0),
+                          definition);
+    running->pid = (pid_t)wire_get_u32(m, FIELD_PID, 0);
+    running->preloader = wire_get_u32(m, FIELD_LISTENERS, 0) > 0;
+    running->ready = wire_get_u32(m, FIELD_STATUS, 0) != 0;
+    set_output(running, m);
+}
+
+void running_on_spawned(struct engine *engine, struct wire_message *m)
+{
+    struct running *running =
+        running_find(engine, wire_get_u32(m, FIELD_PROCESS, 0));
+
+    if (running == NULL && !engine->started) {
+        remember(engine, m);
+        return;
+    }
+    if (running == NULL) {
+        link_kill(engine, wire_get_u32(m, FIELD_PROCESS, 0), SIGKILL);
+        return;
+    }
+    running->pid = (pid_t)wire_get_u32(m, FIELD_PID, 0);
+    set_output(running, m);
+    running_log(running, LOG_LEVEL_INFO, "started");
+}
+
+void running_take_over_all(struct engine *engine)
+{
+    for (apr_hash_index_t *i = apr_hash_first(NULL, engine->processes);
+         i != NULL; i = apr_hash_next(i)) {
+        struct running *running = apr_hash_this_val(i);
+
+        running->core = core_process_take_over(
+            running->definition->app, running->number, running->ready,
+            running->preloader, running->lent_before, engine_now(engine));
+        core_process_set_baton(running->core, running);
+    }
+}
+
+/* Reports -------------------------------------------------------------------- */
+
+static void add_error(struct running *running, const char *text, size_t len)
+{
+    size_t room = WIRE_MAX_STRING - running->error_len;
+
+    if (len > room) {
+        len = room;
+    }
+    running->error = realloc(running->error, running->error_len + len + 1);
+    if (running->error == NULL) {
+        abort();
+    }
+    memcpy(running->error + running->error_len, text, len);
+    running->error_len += len;
+    running->error[running->error_len] = '\0';
+}
+
+static void on_ready(struct running *running)
+{
+    if (running->ready || running->core == NULL) {
+        return;
+    }
+    running->ready = true;
+    output_forget(running->output);
+    running_log(running, LOG_LEVEL_INFO, "ready");
+    link_ready(running->engine, running->number);
+    core_process_ready(running->core, engine_now(running->engine));
+}
+
+/* "SPAWN type=2 uid=5 user=games", by apppool-spawn before it executes. */
+static void on_spawn_says(struct running *running, const char *text)
+{
+    unsigned type;
+
+    if (sscanf(text, "type=%u uid=%*u user=%32s", &type, running->user) != 2 ||
+        type > TYPE_COMMAND) {
+        running_log(running, LOG_LEVEL_WARN, "odd report of its start");
+        return;
+    }
+    running->definition->type = type;
+    free(running->definition->user);
+    running->definition->user = strdup(running->user);
+}
+
+/* One packet: a word, perhaps a space and more. */
+void running_on_reported(struct engine *engine, struct wire_message *m)
+{
+    struct running *running =
+        running_find(engine, wire_get_u32(m, FIELD_PROCESS, 0));
+    size_t len;
+    const char *bytes = wire_get_text(m, FIELD_REPORT, &len);
+    char text[8192 + 1];
+    char *rest;
+
+    if (running == NULL || running->ready || len >= sizeof text) {
+        return;
+    }
+    memcpy(text, bytes, len);
+    text[len] = '\0';
+    rest = strchr(text, ' ');
+    rest = rest != NULL ? rest + 1 : text + strlen(text);
+    if (strncmp(text, "READY", 5) == 0) {
+        on_ready(running);
+    } else if (strncmp(text, "SPAWN ", 6) == 0) {
+        on_spawn_says(running, rest);
+    } else if (strncmp(text, "ERROR ", 6) == 0 ||
+               strncmp(text, "FAILED ", 7) == 0) {
+        add_error(running, rest, len - (size_t)(rest - text));
+    } else {
+        running_log(running, LOG_LEVEL_WARN, "an unknown report was ignored");
+    }
+}
+
+/* The end -------------------------------------------------------------------- */
+
+static void describe_end(char *text, size_t size, uint32_t status)
+{
+    if (WIFSIGNALED(status)) {
+        snprintf(text, size, "was ended by signal %d (%s)",
+                 WTERMSIG(status), strsignal(WTERMSIG(status)));
+    } else {
+        snprintf(text, size, "exited with %d", WEXITSTATUS(status));
+    }
+}
+
+/* What the requests that waited for this start are told. Freed by the caller. */
+static char *describe_failure(struct running *running, const char *end)
+{
+    const char *printed = output_tail(running->output);
+    char *text;
+    int len;
+
+    if (running->error != NULL) {
+        len = asprintf(&text, "%s", running->error);
+    } else {
+        len = asprintf(&text,
+                       "The application %s before it was ready.%s%s", end,
+                       *printed != '\0' ? " It printed:\n" : "", printed);
+    }
+    if (len < 0) {
+        abort();
+    }
+    return text;
+}
+
+static void fail(struct running *running, const char *end)
+{
+    char *text = describe_failure(running, end);
+
+    running->failed = true;
+    running_log(running, LOG_LEVEL_ERROR, "could not be started: %s", text);
+    core_spawn_failed(running->core, text, engine_now(running->engine));
+    free(text);
+}
+
+/* Settle with the core that there is no such process any more. */
+static void end(struct running *running, const char *how)
+{
+    struct engine *engine = running->engine;
+
+    if (running->core != NULL && !running->ready && !running->failed) {
+        fail(running, how);
+    }
+    if (running->core != NULL) {
+        lend_process_gone(engine, running);
+        core_process_gone(running->core, engine_now(engine));
+    }
+    running_free(running);
+}
+
+void running_on_spawn_error(struct engine *engine, struct wire_message *m)
+{
+    struct running *running =
+        running_find(engine, wire_get_u32(m, FIELD_PROCESS, 0));
+    const char *message = wire_get_text(m, FIELD_MESSAGE, NULL);
+
+    if (running != NULL) {
+        add_error(running, message, strlen(message));
+        end(running, "was not started");
+    }
+}
+
+void running_on_gone(struct engine *engine, struct wire_message *m)
+{
+    struct running *running =
+        running_find(engine, wire_get_u32(m, FIELD_PROCESS, 0));
+    uint32_t status = wire_get_u32(m, FIELD_EXIT_STATUS, 0);
+    char how[128];
+
+    if (running == NULL) {
+        return;
+    }
+    output_drain(running->output);
+    describe_end(how, sizeof how, status);
+    running_log(running,
+                running->ready && status != 0 ? LOG_LEVEL_WARN
+                                              : LOG_LEVEL_INFO, "%s", how);
+    end(running, how);
+}
+
+void running_free_all(struct engine *engine)
+{
+    for (apr_hash_index_t *i = apr_hash_first(NULL, engine->processes);
+         i != NULL; i = apr_hash_next(i)) {
+        running_free(apr_hash_this_val(i));
+    }
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * running.h - an application's process as the engine sees it: the core's
+ * decision to have it, what it reports, what it prints, how it ends.
+ */
+#ifndef APPPOOL_ENGINE_RUNNING_H
+#define APPPOOL_ENGINE_RUNNING_H
+
+#include "definition.h"
+#include "output.h"
+
+struct slot;
+
+struct running {
+    struct engine *engine;
+    uint32_t number;           /* key in engine->processes; the core's number */
+    struct core_process *core; /* NULL: told by the master, not yet taken over,
+                                  or forgotten by the core already */
+    struct definition *definition;
+    pid_t pid;                 /* 0: not started yet */
+    bool preloader;
+    bool ready;
+    bool failed;               /* told the core that it will never be ready */
+    char user[33];             /* it runs as; "" until it said so */
+    char *error;               /* what it reported as ERROR so far; owned */
+    size_t error_len;          /* bytes; <= WIRE_MAX_STRING */
+    struct output *output;     /* its standard output and error; NULL: none */
+    unsigned lent_before;      /* sessions from before a new engine */
+    LIST_HEAD(, slot) slots;
+};
+
+/* Decisions of the core. */
+void running_start(struct engine *engine, struct core_process *process,
+                   enum core_start how, struct core_process *preloader,
+                   unsigned listener);
+void running_retire(struct engine *engine, struct core_process *process,
+                    enum core_reason why);
+void running_kill(struct engine *engine, struct core_process *process,
+                  int signal);
+void running_forget(struct engine *engine, struct core_process *process);
+
+/* Link messages. */
+void running_on_spawned(struct engine *engine, struct wire_message *m);
+void running_on_spawn_error(struct engine *engine, struct wire_message *m);
+void running_on_reported(struct engine *engine, struct wire_message *m);
+void running_on_gone(struct engine *engine, struct wire_message *m);
+
+struct running *running_find(struct engine *engine, uint32_t number);
+
+/* Does the definition have a process? */
+bool running_any(struct engine *engine, const struct definition *definition);
+
+/* Hand those of an engine before to the core. */
+void running_take_over_all(struct engine *engine);
+
+/* "app /srv/blog (pid 12): ..." */
+void running_log(const struct running *running, enum log_level level,
+                 const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+void running_free_all(struct engine *engine);
+
+#endif
