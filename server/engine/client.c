@@ -304,6 +304,7 @@ static void on_hello(struct channel *channel, struct wire_message *m)
     wire_message_init(&answer);
     wire_message_begin(&answer, MSG_WELCOME, wire_request_id(m));
     wire_put_u32(&answer, FIELD_NUMBER, client->admin ? 0 : BOARD_SLOTS);
+    wire_put_u32(&answer, FIELD_CLIENT, client->number);
     if (client->board_fd >= 0) {
         wire_put_fd(&answer, &client->board_fd);
     }

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * find.c - see find.h.
+ */
+#include "find.h"
+
+#include <apr_strings.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define MASTER_NAME "apppool-server"
+#define ADMIN_FD 4
+
+/* The contents of /proc/PID/NAME, at most size - 1 bytes; -1: not readable. */
+static ssize_t read_proc(pid_t pid, const char *name, char *text, size_t size)
+{
+    char path[64];
+    ssize_t len;
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/%ld/%s", (long)pid, name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return -1;
+    }
+    len = read(fd, text, size - 1);
+    close(fd);
+    if (len >= 0) {
+        text[len] = '\0';
+    }
+    return len;
+}
+
+static int is_master(pid_t pid)
+{
+    char name[32];
+
+    return read_proc(pid, "comm", name, sizeof name) > 0 &&
+           strcmp(name, MASTER_NAME "\n") == 0;
+}
+
+/* Field 4 of /proc/PID/stat; what stands in the parentheses may hold any. */
+static pid_t parent_of(pid_t pid)
+{
+    char text[512];
+    long parent = 0;
+    const char *end;
+
+    if (read_proc(pid, "stat", text, sizeof text) <= 0) {
+        return 0;
+    }
+    end = strrchr(text, ')');
+    if (end == NULL || sscanf(end + 1, " %*c %ld", &parent) != 1) {
+        return 0;
+    }
+    return (pid_t)parent;
+}
+
+static const char *command_of(pid_t pid, apr_pool_t *p)
+{
+    char text[4096];
+    ssize_t len = read_proc(pid, "cmdline", text, sizeof text);
+
+    for (ssize_t i = 0; i + 1 < len; i++) {
+        if (text[i] == '\0') {
+            text[i] = ' ';
+        }
+    }
+    return apr_pstrdup(p, len > 0 ? text : "?");
+}
+
+apr_array_header_t *find_servers(apr_pool_t *p)
+{
+    apr_array_header_t *found = apr_array_make(p, 2,
+                                               sizeof(struct found_server));
+    DIR *proc = opendir("/proc");
+    struct dirent *entry;
+
+    while (proc != NULL && (entry = readdir(proc)) != NULL) {
+        pid_t pid = (pid_t)atol(entry->d_name);
+
+        if (pid > 0 && is_master(pid)) {
+            struct found_server *server = apr_array_push(found);
+
+            server->pid = pid;
+            server->parent = parent_of(pid);
+            server->command = command_of(server->parent, p);
+        }
+    }
+    if (proc != NULL) {
+        closedir(proc);
+    }
+    return found;
+}
+
+static const char *list_servers(const apr_array_header_t *found, apr_pool_t *p)
+{
+    const char *list = "several pool servers run here; say which by --pid:";
+
+    for (int i = 0; i < found->nelts; i++) {
+        const struct found_server *server =
+            &APR_ARRAY_IDX(found, i, struct found_server);
+
+        list = apr_psprintf(p, "%s\n  --pid %ld  of pid %ld: %s", list,
+                            (long)server->pid, (long)server->parent,
+                            server->command);
+    }
+    return list;
+}
+
+const struct found_server *find_server(pid_t pid, const char **why_r,
+                                       apr_pool_t *p)
+{
+    apr_array_header_t *found = find_servers(p);
+
+    for (int i = 0; i < found->nelts; i++) {
+        struct found_server *server =
+            &APR_ARRAY_IDX(found, i, struct found_server);
+
+        if (pid == server->pid || pid == server->parent) {
+            return server;
+        }
+    }
+    if (pid != 0) {
+        *why_r = apr_psprintf(p, "pid %ld is neither a pool server nor the"
+                              " httpd of one", (long)pid);
+    } else if (found->nelts == 1) {
+        return &APR_ARRAY_IDX(found, 0, struct found_server);
+    } else if (found->nelts == 0) {
+        *why_r = "no pool server runs on this host (is mod_apppool loaded?)";
+    } else {
+        *why_r = list_servers(found, p);
+    }
+    return NULL;
+}
+
+int find_admin(pid_t master, int *fd_r, const char **why_r, apr_pool_t *p)
+{
+    int pidfd = (int)syscall(SYS_pidfd_open, master, 0);
+    int fd = -1;
+    int error;
+
+    if (pidfd >= 0) {
+        fd = (int)syscall(SYS_pidfd_getfd, pidfd, ADMIN_FD, 0);
+    }
+    error = errno;
+    if (pidfd >= 0) {
+        close(pidfd);
+    }
+    if (fd >= 0) {
+        *fd_r = fd;
+        return 0;
+    }
+    *why_r = apr_psprintf(
+        p, "the pool server (pid %ld) cannot be reached: %s%s", (long)master,
+        strerror(error),
+        error == EPERM
+            ? geteuid() == 0
+                ? ". The kernel refuses to duplicate its descriptor (a"
+                  " container without CAP_SYS_PTRACE?)"
+                : ". Only root and the user who started it may; try sudo"
+            : "");
+    return -error;
+}
