@@ -7,6 +7,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -88,3 +89,59 @@ def mpm(request):
 def as_user(request):
     """None: httpd is started by whoever runs the tests."""
     return request.param
+
+
+PROBES = Path(__file__).parent / "apps"
+PROBE_CODE = {"wsgi": (PROBES / "probe.py").read_text(),
+              "rack": (PROBES / "probe.ru").read_text()}
+
+
+@pytest.fixture(scope="module")
+def shared(request, stage, mpm, as_user):
+    """One httpd for a whole test module, with an application a language in
+    vhosts wsgi.test and rack.test; `shared.probes` has both.
+
+    A module may have PROBE_CONF, lines for these vhosts, and SHARED_CONF,
+    lines for the main server, and setup_shared(h), called before start."""
+    module = request.module
+    with Httpd(mpm=mpm, as_user=as_user,
+               conf=getattr(module, "SHARED_CONF", "PoolMax 6"),
+               modules=getattr(module, "SHARED_MODULES", ())) as h:
+        h.probes = {}
+        for language, code in PROBE_CODE.items():
+            app = h.app(language, language, code)
+            h.probes[language] = h.vhost(
+                app, extra=getattr(module, "PROBE_CONF", ""))
+        if hasattr(module, "setup_shared"):
+            module.setup_shared(h)
+        yield h.start()
+
+
+@pytest.fixture(params=["wsgi", "rack"], scope="module")
+def probe(request, shared):
+    """The probe of each language in turn, as a site."""
+    return shared.probes[request.param]
+
+
+@pytest.fixture(scope="module")
+def wsgi(shared):
+    return shared.probes["wsgi"]
+
+
+@pytest.fixture(scope="module")
+def rack(shared):
+    return shared.probes["rack"]
+
+
+@pytest.fixture
+def httpd(stage, mpm, as_user):
+    """Httpd(...) of the test's MPM and privilege, closed after the test:
+    h = httpd(conf=...)"""
+    opened = []
+
+    def make(**options):
+        opened.append(Httpd(mpm=mpm, as_user=as_user, **options))
+        return opened[-1]
+    yield make
+    for instance in reversed(opened):
+        instance.close()

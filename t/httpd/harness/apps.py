@@ -43,6 +43,9 @@ class App:
         os.replace(fresh, path)
         return path
 
+    def read(self, name):
+        return (self.root / name).read_text()
+
     def copy_from(self, folder):
         """Copy a whole tree into the root."""
         shutil.copytree(folder, self.root, dirs_exist_ok=True,

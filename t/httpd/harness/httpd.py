@@ -77,7 +77,7 @@ class Httpd:
         self.final_log = ""
         self._modules = modules
         self._mpm_conf = mpm_conf
-        self._stage = (stage or stage_of_environment()) if module else None
+        self.stage = (stage or stage_of_environment()) if module else None
         self._process = None
         self._vhosts = []
         self._descriptors = _own_descriptors()
@@ -132,6 +132,11 @@ class Httpd:
         self.sites.append(Site(self, name, app))
         return self.sites[-1]
 
+    def forget_vhosts(self):
+        """For another set of them at the next start or configtest."""
+        self._vhosts.clear()
+        self.sites.clear()
+
     # -- requests to the first vhost --------------------------------------
 
     def request(self, *args, **options):
@@ -162,9 +167,9 @@ class Httpd:
         text = config.main_conf(
             self.folder, self.address[1], self.mpm,
             ("www-data", "www-data") if self.runs_as_root else None,
-            self._modules, self._stage, self.conf, self._mpm_conf)
+            self._modules, self.stage, self.conf, self._mpm_conf)
         vhosts = "".join(self._vhosts)
-        if self._stage:
+        if self.stage:
             vhosts += config.status_vhost(self.address[1], self.folder,
                                           STATUS_HOST)
         path = self.folder / "httpd.conf"

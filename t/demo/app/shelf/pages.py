@@ -69,7 +69,7 @@ def message(title, text, base):
             "</p></section>")
 
 
-def stream_head(steps, step_s):
+def stream_head(step_s):
     """The part of the streaming page before its first step; page() is split
     around it."""
     return f"""<section class="card stream">
@@ -78,7 +78,7 @@ def stream_head(steps, step_s):
 No script runs here: the page simply has not ended yet.</p>
 <div class="bar" role="img" aria-label="progress"><span></span></div>
 <style>.bar span {{ width: 0; }}</style>
-<ol class="steps" style="--steps: {steps}">"""
+<ol class="steps">"""
 
 
 def stream_step(number, steps, clock):

@@ -121,7 +121,7 @@ class Shelf:
 
 
 def _steps(head, tail, base):
-    yield (head + pages.stream_head(STEPS, STEP_S)).encode()
+    yield (head + pages.stream_head(STEP_S)).encode()
     for number in range(1, STEPS + 1):
         time.sleep(STEP_S)
         clock = time.strftime("%H:%M:%S")

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `apachectl configtest` takes and refuses, and with which words."""
+
+import re
+
+import pytest
+
+from conftest import PROBE_CODE
+from harness import Httpd, is_root
+
+
+@pytest.fixture(scope="module")
+def bench(stage):
+    """An instance that is configured again and again, never started."""
+    with Httpd() as h:
+        h.site_app = h.wsgi_app("probe", PROBE_CODE["wsgi"])
+        yield h
+
+
+def check(h, main="", vhost=""):
+    h.conf = main
+    h.forget_vhosts()
+    h.vhost(h.site_app, extra=vhost)
+    return h.configtest()
+
+
+GOOD_ONCE = [
+    "PoolMax 1", "PoolMax 500", "PoolMaxIdleTime 0", "PoolMaxIdleTime 300",
+    "PoolUserSwitching on", "PoolLowestUser nobody", "PoolServerUser backup",
+]
+GOOD_ANYWHERE = [
+    "PoolEnabled off", "PoolAppEnvironment staging", "PoolSetEnv A 1",
+    "PoolPython /usr/bin/python3", "PoolPython python3", "PoolRuby ruby",
+    "PoolMaxPerApp 0", "PoolMaxPerApp 3", "PoolMaxQueueSize 0",
+    "PoolQueueTimeout 1", "PoolStartTimeout 90", "PoolThreads 4",
+    "PoolSpawnMethod direct", "PoolSpawnMethod smart",
+    "PoolFriendlyErrorPages on", "PoolAppType wsgi",
+    "PoolStartupFile passenger_wsgi.py",
+]
+# (line, what the message must say)
+BAD = [
+    ("PoolMax", "PoolMax"), ("PoolMax 0", "PoolMax"),
+    ("PoolMax -1", "PoolMax"), ("PoolMax many", "PoolMax.*number"),
+    ("PoolMax 1 2", "PoolMax"), ("PoolMax 99999999999", "PoolMax"),
+    ("PoolMaxIdleTime -1", "PoolMaxIdleTime"),
+    ("PoolMaxIdleTime 5x", "PoolMaxIdleTime.*seconds"),
+    ("PoolUserSwitching maybe", "PoolUserSwitching.*On or Off"),
+    ("PoolLowestUser no-such-user", "no-such-user"),
+    ("PoolServerUser no-such-user", "no-such-user"),
+    ("PoolServerExecutable /no/such/file", "/no/such/file"),
+    ("PoolSpawnServer /no/such/file", "/no/such/file"),
+    ("PoolEnabled perhaps", "PoolEnabled.*On or Off"),
+    ("PoolAppType cobol", "cobol"),
+    ("PoolSpawnMethod clever", "clever.*(smart|direct)"),
+    ("PoolThreads 0", "PoolThreads"),
+    ("PoolSetEnv", "PoolSetEnv"), ("PoolSetEnv A=B 1", "PoolSetEnv"),
+    ("PoolSetEnv USER root", "USER"),
+    ("PoolPython /no/such/python", "/no/such/python"),
+    ("PoolAppRoot /no/such/root", "/no/such/root"),
+    ("PoolStartTimeout -5", "PoolStartTimeout"),
+    ("PoolMaxQueueSize lots", "PoolMaxQueueSize"),
+]
+ONCE_ONLY = ["PoolMax 3", "PoolMaxIdleTime 3", "PoolServerUser backup",
+             "PoolUserSwitching off", "PoolLowestUser nobody",
+             "PoolServerExecutable /bin/true", "PoolSpawnServer /bin/true"]
+
+
+@pytest.mark.parametrize("line", GOOD_ONCE + GOOD_ANYWHERE)
+def test_a_good_line_in_the_main_server(bench, line):
+    ok, text = check(bench, main=line)
+    assert ok, text
+
+
+@pytest.mark.parametrize("line", GOOD_ANYWHERE)
+def test_a_good_line_in_vhost_directory_and_location(bench, line):
+    for place in ("%s", "<Directory /tmp>\n%s\n</Directory>",
+                  "<Location /x>\n%s\n</Location>"):
+        ok, text = check(bench, vhost=place % line)
+        assert ok, text
+
+
+@pytest.mark.parametrize("line, words", BAD)
+def test_a_bad_line_is_refused_with_file_line_and_reason(bench, line, words):
+    ok, text = check(bench, main=line)
+    assert not ok, f"taken: {line}"
+    assert re.search(r"on line \d+ of .*httpd.conf", text), text
+    assert re.search(words, text), text
+
+
+@pytest.mark.parametrize("line", ONCE_ONLY)
+def test_what_holds_for_the_whole_server_is_refused_in_a_vhost(bench, line):
+    ok, text = check(bench, vhost=line)
+    assert not ok
+    assert re.search(r"on line \d+ of .*httpd.conf", text), text
+    assert line.split()[0] in text
+
+
+@pytest.mark.skipif(not is_root(), reason="users count as root only")
+@pytest.mark.parametrize("lines, words", [
+    ("PoolServerUser www-data", "www-data"),
+    ("PoolServerUser root", "root"),
+    ("PoolLowestUser root", "root"),
+    ("PoolUser root", "root"),
+    ("PoolUserSwitching off\nPoolUser games", "PoolUser"),
+    ("PoolServerUser games\nPoolUser games", "games"),
+])
+def test_a_user_that_must_not_be_is_refused(bench, lines, words):
+    ok, text = check(bench, main=lines)
+    assert not ok, f"taken: {lines}"
+    assert words in text
+
+
+def test_executables_that_others_may_write_are_refused(bench):
+    path = bench.folder / "writable"
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o777)
+    for name in ("PoolServerExecutable", "PoolSpawnServer"):
+        ok, text = check(bench, main=f"{name} {path}")
+        assert not ok and str(path) in text, text
+        ok, text = check(bench, main=f"{name} {bench.folder}")
+        assert not ok and str(bench.folder) in text, text
+
+
+@pytest.mark.parametrize("kind", ["node", "asgi", "php", "command"])
+def test_threads_where_there_are_none_are_refused(bench, kind):
+    ok, text = check(bench, vhost=f"PoolAppType {kind}\nPoolThreads 4")
+    assert not ok
+    assert "PoolThreads" in text
+
+
+def test_a_directive_is_known_only_in_its_place_in_htaccess(httpd):
+    h = httpd()
+    app = h.wsgi_app("probe", PROBE_CODE["wsgi"])
+    site = h.vhost(app)
+    app.write("public/.htaccess", "PoolEnabled off\n")
+    assert site.get("/env").status == 404
+    for line in ("PoolUser games", "PoolAppRoot /tmp", "PoolPython /bin/sh",
+                 "PoolSetEnv A 1", "PoolMax 3"):
+        app.write("public/.htaccess", line + "\n")
+        assert site.get("/env").status == 500, line
+    h.log.wait("PoolUser not allowed here")
+
+
+def test_inner_sections_win_and_environment_adds_up(httpd):
+    h = httpd(conf="PoolSetEnv A main\nPoolSetEnv B main\n"
+                   "PoolAppEnvironment from_main")
+    app = h.wsgi_app("probe", PROBE_CODE["wsgi"])
+    site = h.vhost(app, extra="""
+        PoolSetEnv B vhost
+        PoolSetEnv C vhost
+        <Location /inside>
+            PoolSetEnv C location
+            PoolAppEnvironment inner
+        </Location>""")
+    env = site.get("/inside").json["environ"]
+    assert [env[n] for n in "ABC"] == ["main", "vhost", "location"]
+    assert env["RACK_ENV"] == "inner"
+
+
+def test_what_names_an_application_is_not_inherited_by_vhosts(httpd):
+    h = httpd()
+    app = h.wsgi_app("probe", PROBE_CODE["wsgi"])
+    h.conf = f"PoolAppRoot {app.root}"
+    site = h.vhost(name="plain.test", document_root=h.folder / "empty")
+    assert site.get("/env").status in (403, 404)

@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many processes there are, who waits, and what fails how."""
+
+import json
+import subprocess
+import threading
+import time
+
+import pytest
+
+from conftest import PROBE_CODE
+from harness import eventually
+
+
+class Calls:
+    """Requests in threads of their own; their answers by number."""
+
+    def __init__(self):
+        self.answers = {}
+        self._threads = []
+
+    def start(self, key, site, target, **options):
+        def run():
+            try:
+                self.answers[key] = site.get(target, **options)
+            except Exception as error:      # shown by the test
+                self.answers[key] = error
+        thread = threading.Thread(target=run, name=str(key))
+        thread.start()
+        self._threads.append(thread)
+
+    def join(self):
+        for thread in self._threads:
+            thread.join(30)
+            assert not thread.is_alive(), f"no answer for {thread.name}"
+        return self.answers
+
+
+def probe_site(h, name="probe", extra="", **options):
+    app = h.wsgi_app(name, PROBE_CODE["wsgi"], **options)
+    return h.vhost(app, extra=extra)
+
+
+def waiters(site, name="go"):
+    return len(list(site.app.root.glob(f"{name}.waits.*")))
+
+
+# -- numbers ---------------------------------------------------------------
+
+@pytest.mark.all_mpms
+def test_nothing_starts_before_the_first_request(httpd):
+    h = httpd()
+    site = probe_site(h)
+    h.start()
+    assert not h.applications
+    assert h.status()["counts"]["processes"] == 0
+    assert site.get("/pid").status == 200
+    assert h.status_of(site.app)["type"] == "wsgi"
+    (process,) = h.status_of(site.app)["processes"]
+    assert process["pid"] == int(site.get("/pid").body)
+    assert process["user"] == site.app.user
+
+
+def test_n_first_requests_start_one_process(httpd):
+    h = httpd(conf="PoolMax 6")
+    site = probe_site(h)
+    calls = Calls()
+    for number in range(8):
+        calls.start(number, site, "/pid")
+    assert {a.status for a in calls.join().values()} == {200}
+    assert len(h.processes_of(site.app)) <= 2
+
+
+@pytest.mark.all_mpms
+def test_concurrent_requests_never_start_more_than_pool_max(httpd):
+    h = httpd(conf="PoolMax 3")
+    site = probe_site(h)
+    calls = Calls()
+    for number in range(10):
+        calls.start(number, site, "/hold/go")
+    eventually(lambda: waiters(site) == 3, 10)
+    eventually(lambda: h.status()["counts"]["waiting"] == 7)
+    assert h.status()["counts"]["processes"] == 3
+    assert h.status()["counts"]["active"] == 3
+    site.app.write("go", "")
+    pids = [a.body for a in calls.join().values()]
+    assert len(set(pids)) == 3
+
+
+def test_pool_max_per_app_is_the_applications_own_limit(httpd):
+    h = httpd(conf="PoolMax 6")
+    site = probe_site(h, extra="PoolMaxPerApp 1")
+    calls = Calls()
+    for number in range(4):
+        calls.start(number, site, "/pid")
+    assert len({a.body for a in calls.join().values()}) == 1
+
+
+def test_who_waits_is_served_in_order(httpd):
+    h = httpd(conf="PoolMax 1")
+    site = probe_site(h)
+    site.get("/pid")
+    calls = Calls()
+    calls.start("first", site, "/hold/go")
+    eventually(lambda: waiters(site) == 1)
+    for number in range(5):
+        calls.start(number, site, f"/line/{number}")
+        eventually(lambda: h.status()["counts"]["waiting"] == number + 1)
+    site.app.write("go", "")
+    calls.join()
+    assert site.app.read("lines").split() == list("01234")
+
+
+def test_idle_processes_end(httpd):
+    h = httpd(conf="PoolMax 3\nPoolMaxIdleTime 1")
+    site = probe_site(h)
+    calls = Calls()
+    for number in range(3):
+        calls.start(number, site, "/hold/go")
+    eventually(lambda: waiters(site) == 3, 10)
+    site.app.write("go", "")
+    calls.join()
+    eventually(lambda: len(h.processes_of(site.app)) == 1, 6)
+    eventually(lambda: len(h.applications) <= 2, 6)
+
+
+def test_an_application_that_fills_the_pool_gives_one_up(httpd):
+    h = httpd(conf="PoolMax 2")
+    big, small = probe_site(h, "big"), probe_site(h, "small")
+    calls = Calls()
+    for number in range(2):
+        calls.start(number, big, "/hold/go")
+    eventually(lambda: waiters(big) == 2, 10)
+    calls.start("small", small, "/pid")
+    eventually(lambda: h.status()["counts"]["waiting"] == 1)
+    big.app.write("go", "")
+    assert calls.join()["small"].status == 200
+    assert h.status()["counts"]["processes"] <= 2
+
+
+# -- too much --------------------------------------------------------------
+
+def test_a_full_queue_refuses_at_once(httpd):
+    h = httpd(conf="PoolMax 1")
+    site = probe_site(h, extra="PoolMaxQueueSize 2")
+    site.get("/pid")
+    calls = Calls()
+    calls.start("first", site, "/hold/go")
+    eventually(lambda: waiters(site) == 1)
+    for number in range(2):
+        calls.start(number, site, "/pid")
+    eventually(lambda: h.status()["counts"]["waiting"] == 2)
+    began = time.monotonic()
+    answer = site.get("/pid")
+    assert time.monotonic() - began < 1
+    assert answer.status == 503 and answer.header("Retry-After")
+    h.log.wait(f"{site.app.root}.*2")
+    site.app.write("go", "")
+    assert {a.status for a in calls.join().values()} == {200}
+
+
+def test_who_waits_too_long_gets_503(httpd):
+    h = httpd(conf="PoolMax 1")
+    site = probe_site(h, extra="PoolQueueTimeout 1")
+    site.get("/pid")
+    calls = Calls()
+    calls.start("first", site, "/hold/go")
+    eventually(lambda: waiters(site) == 1)
+    began = time.monotonic()
+    answer = site.get("/pid")
+    assert answer.status == 503 and answer.header("Retry-After")
+    assert 0.8 < time.monotonic() - began < 3
+    site.app.write("go", "")
+    assert calls.join()["first"].status == 200
+
+
+def test_a_client_that_leaves_the_queue_never_reaches_the_application(httpd):
+    h = httpd(conf="PoolMax 1")
+    site = probe_site(h)
+    site.get("/pid")
+    calls = Calls()
+    calls.start("first", site, "/hold/go")
+    eventually(lambda: waiters(site) == 1)
+    with h.connect() as raw:
+        raw.send(f"GET /mark/left HTTP/1.1\r\nHost: {site.name}\r\n\r\n")
+        eventually(lambda: h.status()["counts"]["waiting"] == 1)
+    eventually(lambda: h.status()["counts"]["waiting"] == 0)
+    site.app.write("go", "")
+    calls.join()
+    site.get("/pid")
+    assert not (site.app.root / "left").exists()
+
+
+def test_static_files_go_on_while_everybody_waits(httpd):
+    h = httpd(conf="PoolMax 1")
+    site = probe_site(h)
+    site.app.write("public/x.txt", "static")
+    site.get("/pid")
+    calls = Calls()
+    for number in range(6):
+        calls.start(number, site, "/hold/go")
+    eventually(lambda: h.status()["counts"]["waiting"] == 5)
+    assert site.get("/x.txt").body == b"static"
+    site.app.write("go", "")
+    calls.join()
+
+
+# -- what does not start ---------------------------------------------------
+
+BROKEN = {
+    "wsgi": "import sys\nprint('a word before', file=sys.stderr)\n"
+            "raise ValueError('broken on purpose')\n",
+    "rack": "warn 'a word before'\nraise 'broken on purpose'\n",
+}
+
+
+@pytest.mark.parametrize("language", ["wsgi", "rack"])
+def test_an_application_that_does_not_start_is_500_and_explained(
+        httpd, language):
+    h = httpd()
+    app = h.app("broken", language, BROKEN[language])
+    site = h.vhost(app)
+    answer = site.get("/")
+    assert answer.status == 500
+    assert "broken on purpose" not in answer.text
+    h.log.wait("broken on purpose")
+    h.log.wait("a word before")
+    assert "broken on purpose" in h.status_of(app)["last_error"]
+    assert site.get("/").status in (500, 503)
+
+
+def test_friendly_error_pages_tell_the_cause(httpd):
+    h = httpd()
+    app = h.wsgi_app("broken", BROKEN["wsgi"])
+    site = h.vhost(app, extra="PoolFriendlyErrorPages on")
+    answer = site.get("/")
+    assert answer.status == 500
+    assert "ValueError" in answer.text and "broken on purpose" in answer.text
+
+
+def test_a_repaired_application_starts_without_a_restart(httpd):
+    h = httpd()
+    app = h.wsgi_app("broken", BROKEN["wsgi"])
+    site = h.vhost(app)
+    assert site.get("/pid").status == 500
+    app.write("passenger_wsgi.py", PROBE_CODE["wsgi"])
+    eventually(lambda: site.get("/pid").status == 200, 6)
+
+
+def test_a_startup_file_without_an_application_is_explained(httpd):
+    h = httpd()
+    site = h.vhost(h.wsgi_app("empty", "x = 1\n"))
+    assert site.get("/").status == 500
+    h.log.wait("application")
+
+
+def test_an_application_that_takes_too_long_to_start_is_ended(httpd):
+    h = httpd()
+    app = h.wsgi_app("slow", "import time\ntime.sleep(60)\n")
+    site = h.vhost(app, extra="PoolStartTimeout 1")
+    began = time.monotonic()
+    assert site.get("/").status == 500
+    assert 0.8 < time.monotonic() - began < 5
+    eventually(lambda: not h.applications, 8)
+
+
+def test_one_that_does_not_start_disturbs_no_other(httpd):
+    h = httpd(conf="PoolMax 3")
+    slow = h.vhost(h.wsgi_app("slow", "import time\ntime.sleep(60)\n"),
+                   extra="PoolStartTimeout 2")
+    good = probe_site(h)
+    calls = Calls()
+    calls.start("slow", slow, "/")
+    eventually(lambda: h.status()["counts"]["processes"] >= 1)
+    began = time.monotonic()
+    assert good.get("/pid").status == 200
+    assert time.monotonic() - began < 2
+    assert calls.join()["slow"].status == 500
+
+
+# -- the tool --------------------------------------------------------------
+
+def ctl(h, *arguments):
+    done = subprocess.run(
+        [h.stage.ctl, *arguments, "--pid-file", h.folder / "run/httpd.pid"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_apppoolctl_shows_what_the_status_page_shows(httpd):
+    h = httpd()
+    site = probe_site(h)
+    site.get("/pid")
+    code, out, err = ctl(h, "status", "--json")
+    assert code == 0, err
+    (application,) = json.loads(out)["applications"]
+    assert application["root"] == str(site.app.root)
+    assert [p["pid"] for p in application["processes"]] == \
+        h.processes_of(site.app)
+
+
+def test_apppoolctl_restart_returns_when_new_code_serves(httpd):
+    h = httpd()
+    app = h.wsgi_app("news", VERSION % 1)
+    site = h.vhost(app)
+    assert site.get("/").body == b"version 1"
+    app.write("passenger_wsgi.py", VERSION % 2)
+    code, _, err = ctl(h, "restart", str(app.root))
+    assert code == 0, err
+    assert {site.get("/").body for _ in range(5)} == {b"version 2"}
+
+
+VERSION = """
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"version %d"]
+"""
