@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_output.c - what applications print, line by line.
+ */
+#include <apr_general.h>
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "output.h"
+#include "apppool/protocol.h"
+#include "page.h"
+#include "socket.h"
+
+struct lines {
+    unsigned n;
+    size_t longest;
+    char last[OUTPUT_LINE_MAX + 1];
+};
+
+static apr_pool_t *pool;
+static struct loop *loop;
+static struct output *output;
+static struct lines lines;
+static int writer;
+
+static void on_line(void *baton, const char *line, size_t len)
+{
+    struct lines *seen = baton;
+
+    seen->n++;
+    seen->longest = len > seen->longest ? len : seen->longest;
+    memcpy(seen->last, line, len);
+    seen->last[len] = '\0';
+}
+
+static void setup(void)
+{
+    int ends[2];
+
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    loop = loop_new(pool);
+    memset(&lines, 0, sizeof lines);
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    writer = ends[1];
+    output = output_open(loop, ends[0], on_line, &lines);
+}
+
+static void teardown(void)
+{
+    output_close(&output);
+    ck_assert_ptr_null(output);
+    fd_close(&writer);
+    apr_pool_destroy(pool);
+    apr_terminate();
+}
+
+static void print(const char *text)
+{
+    size_t len = strlen(text);
+
+    ck_assert_int_eq(write(writer, text, len), (ssize_t)len);
+    output_drain(output);
+}
+
+START_TEST(a_line_comes_when_its_newline_does)
+{
+    print("one");
+    ck_assert_uint_eq(lines.n, 0);
+    print("\ntwo\nthr");
+    ck_assert_uint_eq(lines.n, 2);
+    ck_assert_str_eq(lines.last, "two");
+    print("ee\n");
+    ck_assert_str_eq(lines.last, "three");
+}
+END_TEST
+
+START_TEST(empty_lines_are_lines)
+{
+    print("\n\n");
+    ck_assert_uint_eq(lines.n, 2);
+    ck_assert_str_eq(lines.last, "");
+}
+END_TEST
+
+START_TEST(a_line_of_the_greatest_length_stays_whole)
+{
+    char text[OUTPUT_LINE_MAX + 2];
+
+    memset(text, 'x', OUTPUT_LINE_MAX);
+    strcpy(text + OUTPUT_LINE_MAX, "\n");
+    print(text);
+    ck_assert_uint_eq(lines.n, 1);
+    ck_assert_uint_eq(lines.longest, OUTPUT_LINE_MAX);
+}
+END_TEST
+
+START_TEST(a_longer_line_comes_in_pieces)
+{
+    char text[OUTPUT_LINE_MAX + 12];
+
+    memset(text, 'x', OUTPUT_LINE_MAX + 10);
+    strcpy(text + OUTPUT_LINE_MAX + 10, "\n");
+    print(text);
+    ck_assert_uint_eq(lines.n, 2);
+    ck_assert_str_eq(lines.last, "xxxxxxxxxx");
+}
+END_TEST
+
+START_TEST(what_is_unfinished_at_the_end_is_given_out)
+{
+    print("last words");
+    fd_close(&writer);
+    output_drain(output);
+    output_close(&output);
+    ck_assert_uint_eq(lines.n, 1);
+    ck_assert_str_eq(lines.last, "last words");
+}
+END_TEST
+
+START_TEST(the_tail_of_a_start_is_kept_until_it_is_forgotten)
+{
+    char text[1025];
+
+    memset(text, 'a', 1024);
+    text[1024] = '\0';
+    for (int i = 0; i < OUTPUT_TAIL / 1024; i++) {
+        print(text);
+    }
+    print("the end");
+    ck_assert_uint_eq(strlen(output_tail(output)), OUTPUT_TAIL);
+    ck_assert_str_eq(output_tail(output) + OUTPUT_TAIL - 7, "the end");
+    output_forget(output);
+    ck_assert_str_eq(output_tail(output), "");
+    print("more"); /* and nothing is kept any more */
+    ck_assert_str_eq(output_tail(output), "");
+}
+END_TEST
+
+START_TEST(no_output_is_no_trouble)
+{
+    ck_assert_str_eq(output_tail(NULL), "");
+    output_drain(NULL);
+    output_forget(NULL);
+}
+END_TEST
+
+START_TEST(a_page_escapes_what_the_application_printed)
+{
+    char *page = page_of_failure("<script>\"&\"</script>");
+
+    ck_assert_ptr_nonnull(strstr(
+        page, "&lt;script&gt;&quot;&amp;&quot;&lt;/script&gt;</pre>"));
+    ck_assert_ptr_null(strstr(page, "<script"));
+    free(page);
+}
+END_TEST
+
+START_TEST(a_page_always_fits_a_message)
+{
+    char *text = malloc(WIRE_MAX_STRING + 1);
+    char *page;
+
+    memset(text, '"', WIRE_MAX_STRING);
+    text[WIRE_MAX_STRING] = '\0';
+    page = page_of_failure(text);
+    ck_assert_uint_lt(strlen(page), WIRE_MAX_STRING);
+    ck_assert_ptr_nonnull(strstr(page, "</html>\n"));
+    free(page);
+    free(text);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("output");
+    TCase *tcase = tcase_create("lines");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, a_line_comes_when_its_newline_does);
+    tcase_add_test(tcase, empty_lines_are_lines);
+    tcase_add_test(tcase, a_line_of_the_greatest_length_stays_whole);
+    tcase_add_test(tcase, a_longer_line_comes_in_pieces);
+    tcase_add_test(tcase, what_is_unfinished_at_the_end_is_given_out);
+    tcase_add_test(tcase, the_tail_of_a_start_is_kept_until_it_is_forgotten);
+    tcase_add_test(tcase, no_output_is_no_trouble);
+    tcase_add_test(tcase, a_page_escapes_what_the_application_printed);
+    tcase_add_test(tcase, a_page_always_fits_a_message);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
