@@ -206,9 +206,13 @@ def test_authorization_stays_here_when_httpd_used_it(shared):
 
 def test_headers_and_urls_of_seven_kib_arrive_whole(probe):
     long = "x" * 7000
-    got = env(probe, f"/env/{long}", {"X-Long": long})
-    assert got["HTTP_X_LONG"] == long
-    assert got["PATH_INFO"] == f"/env/{long}"
+    got = env(probe, f"/env?{long}", {"X-Long": long})
+    assert (got["HTTP_X_LONG"], got["QUERY_STRING"]) == (long, long)
+
+
+def test_a_path_longer_than_file_names_may_be_arrives(probe):
+    for path in ("/env/" + "x" * 300, "/env" + "/0123456789" * 600):
+        assert env(probe, path)["PATH_INFO"] == path
 
 
 # -- methods ---------------------------------------------------------------
