@@ -7,7 +7,7 @@
  */
 #include "launcher.h"
 
-#include "paths.h"
+#include "installed.h"
 
 #include <apr_strings.h>
 

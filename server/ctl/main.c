@@ -17,7 +17,7 @@
 #include "apppool/pool.h"
 #include "apppool/server.h"
 #include "find.h"
-#include "paths.h"
+#include "installed.h"
 #include "show.h"
 
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_NO_SERVER = 3 };
