@@ -99,35 +99,29 @@ def post_form(site, target, cookies, form_page, **fields):
 # -- Sinatra ---------------------------------------------------------------
 
 SINATRA = """
-require 'sinatra/base'
+require 'sinatra'
 
-class Hello < Sinatra::Base
-  enable :inline_templates
-  set :host_authorization, permitted_hosts: []
-
-  get '/' do
-    erb :index
-  end
-
-  get '/hello/:name' do
-    "Hello, #{params[:name]} at #{url('/here')}"
-  end
-
-  post '/upload' do
-    file = params[:file]
-    "#{file[:filename]} #{file[:tempfile].read.bytesize} #{params[:note]}"
-  end
-
-  get '/stream' do
-    stream { |out| 3.times { |n| out << "part #{n}\\n" } }
-  end
-
-  get '/moved' do
-    redirect to('/hello/world'), 303
-  end
+get '/' do
+  erb :index
 end
 
-run Hello
+get '/hello/:name' do
+  "Hello, #{params[:name]} at #{url('/here')}"
+end
+
+post '/upload' do
+  file = params[:file]
+  "#{file[:filename]} #{file[:tempfile].read.bytesize} #{params[:note]}"
+end
+
+get '/stream' do
+  stream { |out| 3.times { |n| out << "part #{n}\\n" } }
+end
+
+get '/moved' do
+  redirect to('/hello/world'), 303
+end
+
 __END__
 
 @@ index
@@ -141,11 +135,14 @@ def sinatra(httpd):
                       stderr=subprocess.DEVNULL).returncode:
         pytest.skip("ruby-sinatra is not installed")
     h = httpd()
-    return h.vhost(h.rack_app("hello", SINATRA))
+    app = h.rack_app("hello", "require './hello'\nrun Sinatra::Application\n")
+    app.write("hello.rb", SINATRA)
+    return h.vhost(app)
 
 
 def test_a_sinatra_application_answers(sinatra):
     port = sinatra.httpd.address[1]
+    assert sinatra.get("/").text == "<h1>A page of 42</h1>\n"
     answer = sinatra.get("/hello/caf%C3%A9", host=f"hello.test:{port}")
     assert answer.status == 200
     assert answer.text == f"Hello, caf\xe9 at http://hello.test:{port}/here"
