@@ -208,7 +208,7 @@ class Loader:
         path = os.path.join(self.folder, "s%d" % fd)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.bind(path)
-        sock.listen(64)
+        sock.listen(128)
         os.dup2(sock.fileno(), fd)
         sock.close()
         self.paths.append(path)
