@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct core;
 struct core_app;
@@ -26,11 +27,12 @@ struct core_process;
 
 /* A request in the queue; embedded in the caller's own object. */
 struct core_waiter {
-    struct core_waiter *next, *prev; /* the queue's */
+    TAILQ_ENTRY(core_waiter) link; /* the queue's */
     struct core_app *app;  /* NULL: not waiting */
     int64_t since_us;      /* when the request began to wait (its true age) */
     int64_t spawn_us;      /* of its wait, time in which a first process started */
     uint32_t sticky;       /* process number it would like; 0: any */
+    int64_t clock_us, counts_from_us; /* the queue's */
 };
 
 /* Why a waiter is refused. */
@@ -80,6 +82,9 @@ struct core_ops {
     /* A restart of the app has come to its end: error NULL, or why its new
      * code does not start. */
     void (*restarted)(void *baton, struct core_app *app, const char *error);
+    /* A removed app has lost its last process and is about to be freed; may be
+     * NULL. Not called by core_free(). */
+    void (*forget_app)(void *baton, struct core_app *app);
 };
 
 /* Limits of the whole pool (DIRECTIVES). */
@@ -156,6 +161,17 @@ void core_process_gone(struct core_process *process, int64_t now_us);
 void core_process_memory(struct core_process *process, unsigned mib,
                          int64_t now_us);
 
+/* The start-up file has changed: its back-off is over. */
+void core_app_retry(struct core_app *app, int64_t now_us);
+
+/*
+ * A request in this process is over the app's max_request_us: SIGABRT, SIGKILL
+ * 1 s later. The core itself knows how long a request takes only where
+ * concurrency is 1, and then from hand_out to core_session_closed(): whoever
+ * lends for longer than a request sets max_request_us to 0 and calls this.
+ */
+void core_process_too_long(struct core_process *process, int64_t now_us);
+
 /* Restart one app's code (rolling unless its limits say otherwise). */
 void core_restart(struct core_app *app, int64_t now_us);
 
@@ -177,6 +193,11 @@ struct core_process *core_process_take_over(struct core_app *app,
                                             uint32_t number, bool ready,
                                             bool preloader, unsigned lent,
                                             int64_t now_us);
+/* For such a fork: whose it is, and the listener it keeps; for such a
+ * preloader: how many it has (without: it forks no more). */
+void core_process_came_from(struct core_process *process,
+                            struct core_process *preloader, unsigned listener);
+void core_preloader_set_listeners(struct core_process *preloader, unsigned n);
 void core_set_last_number(struct core *core, uint32_t number);
 
 /*
@@ -231,9 +252,10 @@ void core_process_set_baton(struct core_process *process, void *baton);
 void *core_process_baton(const struct core_process *process);
 
 /*
- * Abort when an invariant does not hold. local: what the last call touched
- * (always done); all: everything, O(everything), for tests.
+ * Abort when an invariant does not hold. local: of the pool's numbers and of
+ * the application that the last call was about; the other: of everything.
  */
+void core_check_local(const struct core *core);
 void core_check(const struct core *core);
 
 #endif

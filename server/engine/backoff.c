@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * backoff.c - an application that does not start is tried again after 1, 2,
+ * 4 ... at most 30 seconds, and until then says why at once.
+ */
+#include "core_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool core_backoff_holds(const struct core_app *app, int64_t now_us)
+{
+    return now_us < app->retry_at_us;
+}
+
+/* Whole seconds until the next try, at least 1. */
+unsigned core_backoff_left_s(const struct core_app *app, int64_t now_us)
+{
+    int64_t left_us = app->retry_at_us - now_us;
+
+    return left_us > CORE_SECOND
+               ? (unsigned)((left_us + CORE_SECOND - 1) / CORE_SECOND)
+               : 1;
+}
+
+void core_backoff_failed(struct core_app *app, const char *text, int64_t now_us)
+{
+    unsigned wait_s = app->failures < 5 ? 1U << app->failures
+                                        : CORE_MAX_BACKOFF_S;
+    char *copy = strdup(text ? text : "");
+
+    if (!copy) {
+        abort();
+    }
+    free(app->last_error);
+    app->last_error = copy;
+    app->failures++;
+    app->failed_spawns++;
+    app->retry_at_us = now_us + wait_s * CORE_SECOND;
+}
+
+/* It starts, or there is reason to believe that it will. */
+void core_backoff_end(struct core_app *app)
+{
+    app->failures = 0;
+    app->retry_at_us = 0;
+    app->held_back = false;
+}
+
+void core_app_retry(struct core_app *app, int64_t now_us)
+{
+    core_backoff_end(app);
+    core_settle(app, now_us);
+}

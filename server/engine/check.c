@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * check.c - what is true whenever the core is at rest. Aborts if it is not.
+ */
+#include "core_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define HOLDS(condition) check_holds((condition), #condition, __LINE__)
+
+static void check_holds(bool condition, const char *text, int line)
+{
+    if (!condition) {
+        fprintf(stderr, "check.c:%d: does not hold: %s\n", line, text);
+        abort();
+    }
+}
+
+static unsigned check_sum(const unsigned *count)
+{
+    return count[STAGE_STARTING] + count[STAGE_SERVING] + count[STAGE_LEAVING]
+           + count[STAGE_RETIRING];
+}
+
+static void check_limits(const struct core *core)
+{
+    unsigned all = check_sum(core->count) + core->n_reserved;
+    unsigned most = core->limits.max + 1; /* one successor */
+
+    HOLDS(all <= (most > core->grace ? most : core->grace));
+    HOLDS(core->count[STAGE_STARTING] + core->n_reserved
+              <= core->limits.max_spawning
+          || core->grace);
+    HOLDS(core->n_active <= check_sum(core->count));
+}
+
+static void check_process(const struct core_process *process)
+{
+    const struct core_app *app = process->app;
+    unsigned use = core_process_use(process);
+    unsigned concurrency = app->limits.concurrency;
+    bool has_place = process->stage == STAGE_SERVING && !process->preloader
+                     && (!concurrency || use < concurrency);
+
+    HOLDS(has_place == (process->level >= 0));
+    HOLDS(process->stage != STAGE_LEAVING || use);
+    HOLDS(!process->quota || process->requests <= process->quota
+          || app->core->grace);
+    HOLDS(process->stage == STAGE_RETIRING || !process->ending);
+    HOLDS(process->stage != STAGE_RETIRING || process->ending);
+    HOLDS(!process->preloader || !use);
+}
+
+/* First come, first served; nobody waits beside a process that could serve. */
+static void check_queue(const struct core_app *app)
+{
+    const struct core_waiter *waiter;
+    const struct core_waiter *before = NULL;
+    unsigned n = 0;
+
+    TAILQ_FOREACH(waiter, &app->queue, link) {
+        HOLDS(waiter->app == app);
+        HOLDS(!before || before->since_us <= waiter->since_us);
+        HOLDS(!before || before->counts_from_us <= waiter->counts_from_us);
+        before = waiter;
+        n++;
+    }
+    HOLDS(n == app->n_waiting);
+    HOLDS(!n || !core_shelf_best(app, TAILQ_FIRST(&app->queue)));
+    HOLDS(!n || (!app->removed && !app->core->stopping));
+}
+
+/* A fork has a listener of its own. */
+static void check_listeners(const struct core_app *app)
+{
+    const struct core_process *preloader, *process;
+
+    TAILQ_FOREACH(preloader, &app->preloaders, all) {
+        uint64_t used = 0;
+
+        TAILQ_FOREACH(process, &app->all, all) {
+            if (process->parent == preloader) {
+                HOLDS(!(used & (UINT64_C(1) << process->listener)));
+                used |= UINT64_C(1) << process->listener;
+            }
+        }
+        HOLDS(used == preloader->listeners_used);
+    }
+}
+
+/* Whoever waits waits for something: a process it has or that comes, its turn
+ * in the pool, or its own limit. */
+static void check_hope(const struct core_app *app)
+{
+    HOLDS(!app->n_waiting || core_app_all(app) || app->hunger != HUNGER_NONE);
+}
+
+void core_check_app(const struct core_app *app)
+{
+    const struct core_process *process;
+    unsigned count[STAGE_COUNT] = {0};
+    unsigned stage;
+
+    TAILQ_FOREACH(process, &app->all, all) {
+        check_process(process);
+        count[process->stage]++;
+    }
+    TAILQ_FOREACH(process, &app->preloaders, all) {
+        check_process(process);
+    }
+    for (stage = 0; stage < STAGE_COUNT; stage++) {
+        HOLDS(count[stage] == app->count[stage]);
+    }
+    HOLDS(app->n_held == core_app_alive(app));
+    HOLDS(app->n_held <= app->core->most);
+    HOLDS(app->n_stale <= app->count[STAGE_SERVING]);
+    check_queue(app);
+    check_listeners(app);
+    check_hope(app);
+}
+
+void core_check_local(const struct core *core)
+{
+    check_limits(core);
+    if (core->touched) {
+        core_check_app(core->touched);
+    }
+}
+
+void core_check(const struct core *core)
+{
+    const struct core_app *app;
+    unsigned count[STAGE_COUNT] = {0};
+    unsigned n_apps = 0, n_reserved = 0, n_waiting = 0, stage;
+
+    check_limits(core);
+    TAILQ_FOREACH(app, &core->apps, link) {
+        core_check_app(app);
+        for (stage = 0; stage < STAGE_COUNT; stage++) {
+            count[stage] += app->count[stage];
+        }
+        n_apps++;
+        n_reserved += app->n_reserved;
+        n_waiting += app->n_waiting;
+    }
+    for (stage = 0; stage < STAGE_COUNT; stage++) {
+        HOLDS(count[stage] == core->count[stage]);
+    }
+    HOLDS(n_apps == core->n_apps);
+    HOLDS(n_reserved == core->n_reserved);
+    HOLDS(n_waiting == core->n_waiting);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * queue.c - who waits for an application, oldest first.
+ *
+ * The queue is in the order of since_us, and so are the time-outs: the head is
+ * always the next to time out. The time in which the application's first
+ * process starts does not count: then the queue's clock stands still.
+ */
+#include "core_internal.h"
+
+/* How long the first starts of the application have taken in all. */
+int64_t core_queue_clock(const struct core_app *app, int64_t now_us)
+{
+    return app->paused_us + (app->paused ? now_us - app->paused_since_us : 0);
+}
+
+void core_queue_pause(struct core_app *app, int64_t now_us)
+{
+    bool pause = !app->count[STAGE_SERVING]
+                 && (app->count[STAGE_STARTING] || app->n_reserved);
+
+    if (pause == app->paused) {
+        return;
+    }
+    app->paused_us = core_queue_clock(app, now_us);
+    app->paused_since_us = now_us;
+    app->paused = pause;
+}
+
+/* What counts of its wait began no earlier than before it and no later than
+ * behind it. */
+static void queue_insert(struct core_app *app, struct core_waiter *waiter)
+{
+    struct core_waiter *before = TAILQ_LAST(&app->queue, core_queue);
+    struct core_waiter *behind;
+
+    while (before && before->since_us > waiter->since_us) {
+        before = TAILQ_PREV(before, core_queue, link);
+    }
+    if (before) {
+        TAILQ_INSERT_AFTER(&app->queue, before, waiter, link);
+    } else {
+        TAILQ_INSERT_HEAD(&app->queue, waiter, link);
+    }
+    behind = TAILQ_NEXT(waiter, link);
+    if (behind && waiter->counts_from_us > behind->counts_from_us) {
+        waiter->counts_from_us = behind->counts_from_us;
+    }
+}
+
+void core_queue_push(struct core_app *app, struct core_waiter *waiter,
+                     int64_t now_us)
+{
+    int64_t clock = core_queue_clock(app, now_us);
+
+    waiter->app = app;
+    waiter->clock_us = clock;
+    waiter->counts_from_us = waiter->since_us < now_us - clock
+                                 ? waiter->since_us
+                                 : now_us - clock;
+    queue_insert(app, waiter);
+    app->n_waiting++;
+    app->core->n_waiting++;
+}
+
+void core_queue_remove(struct core_waiter *waiter, int64_t now_us)
+{
+    struct core_app *app = waiter->app;
+
+    if (!app) {
+        return;
+    }
+    TAILQ_REMOVE(&app->queue, waiter, link);
+    waiter->spawn_us += core_queue_clock(app, now_us) - waiter->clock_us;
+    waiter->app = NULL;
+    app->n_waiting--;
+    app->core->n_waiting--;
+}
+
+void core_queue_serve(struct core_app *app, int64_t now_us)
+{
+    struct core_waiter *waiter;
+    struct core_process *process;
+
+    while ((waiter = TAILQ_FIRST(&app->queue)) != NULL) {
+        process = core_shelf_best(app, waiter);
+        if (!process) {
+            break;
+        }
+        core_queue_remove(waiter, now_us);
+        core_process_lend(process, waiter, now_us);
+    }
+}
+
+void core_queue_refuse(struct core_app *app, struct core_waiter *waiter,
+                       enum core_refusal why, const char *text,
+                       unsigned retry_after_s)
+{
+    struct core *core = app->core;
+
+    app->refused++;
+    core->ops.refuse(core->baton, waiter, why, text, retry_after_s);
+}
+
+void core_queue_refuse_all(struct core_app *app, enum core_refusal why,
+                           const char *text, unsigned retry_after_s,
+                           int64_t now_us)
+{
+    struct core_waiter *waiter;
+
+    while ((waiter = TAILQ_FIRST(&app->queue)) != NULL) {
+        core_queue_remove(waiter, now_us);
+        core_queue_refuse(app, waiter, why, text, retry_after_s);
+    }
+}
+
+int64_t core_queue_due(const struct core_app *app, int64_t now_us)
+{
+    const struct core_waiter *head = TAILQ_FIRST(&app->queue);
+
+    if (!head || !app->limits.queue_timeout_us || app->paused) {
+        return INT64_MAX;
+    }
+    return head->counts_from_us + core_queue_clock(app, now_us)
+           + app->limits.queue_timeout_us;
+}
+
+void core_queue_tick(struct core_app *app, int64_t now_us)
+{
+    struct core_waiter *waiter;
+
+    while (core_queue_due(app, now_us) <= now_us) {
+        waiter = TAILQ_FIRST(&app->queue);
+        core_queue_remove(waiter, now_us);
+        core_queue_refuse(app, waiter, CORE_TIMED_OUT, NULL,
+                          CORE_BUSY_RETRY_S);
+    }
+}
+
+static bool queue_is_full(const struct core_app *app)
+{
+    const struct core *core = app->core;
+    unsigned max_queue = app->limits.max_queue;
+    unsigned max_waiting = core->limits.max_waiting;
+
+    return (max_queue && app->n_waiting >= max_queue)
+           || (max_waiting && core->n_waiting >= max_waiting);
+}
+
+/* The queue is not asked before its head: what suits the head may not suit a
+ * later one, and the other way round. */
+static bool queue_pass(struct core_app *app, struct core_waiter *waiter,
+                       int64_t now_us)
+{
+    struct core_process *process = NULL;
+
+    if (TAILQ_EMPTY(&app->queue)) {
+        process = core_shelf_best(app, waiter);
+    }
+    if (process) {
+        core_process_lend(process, waiter, now_us);
+    }
+    return process != NULL;
+}
+
+void core_get(struct core_app *app, struct core_waiter *waiter, int64_t now_us)
+{
+    waiter->app = NULL;
+    waiter->spawn_us = 0;
+    if (app->core->stopping || app->removed) {
+        core_queue_refuse(app, waiter, CORE_STOPPING, NULL, 0);
+        return;
+    }
+    app->awake = true;
+    if (!queue_pass(app, waiter, now_us)) {
+        if (core_backoff_holds(app, now_us) && !core_app_alive(app)) {
+            core_queue_refuse(app, waiter, CORE_SPAWN_FAILED, app->last_error,
+                              core_backoff_left_s(app, now_us));
+        } else if (queue_is_full(app)) {
+            core_queue_refuse(app, waiter, CORE_QUEUE_FULL, NULL,
+                              CORE_BUSY_RETRY_S);
+        } else {
+            core_queue_push(app, waiter, now_us);
+        }
+    }
+    core_settle(app, now_us);
+}
+
+void core_cancel(struct core_waiter *waiter, int64_t now_us)
+{
+    struct core_app *app = waiter->app;
+
+    if (app) {
+        core_queue_remove(waiter, now_us);
+        core_settle(app, now_us);
+    }
+}
