@@ -14,9 +14,6 @@
 #include "lend.h"
 #include "link.h"
 
-/* A preloader inherits the listeners of all its processes (DESIGN 2). */
-#define MAX_LISTENERS 64
-
 void running_log(const struct running *running, enum log_level level,
                  const char *format, ...)
 {
@@ -82,12 +79,6 @@ static void running_free(struct running *running)
 
 /* Decisions ------------------------------------------------------------------ */
 
-static unsigned listeners_of(const struct engine *engine)
-{
-    return engine->limits.max < MAX_LISTENERS ? engine->limits.max
-                                              : MAX_LISTENERS;
-}
-
 void running_start(struct engine *engine, struct core_process *process,
                    enum core_start how, struct core_process *preloader,
                    unsigned listener)
@@ -104,7 +95,7 @@ void running_start(struct engine *engine, struct core_process *process,
                   listener);
     } else {
         link_spawn(engine, running->number, definition->number,
-                   running->preloader ? listeners_of(engine) : 0);
+                   running->preloader ? listener : 0);
     }
 }
 
@@ -197,7 +188,10 @@ static void remember(struct engine *engine, struct wire_message *m)
     running = running_new(engine, wire_get_u32(m, FIELD_PROCESS, 0),
                           definition);
     running->pid = (pid_t)wire_get_u32(m, FIELD_PID, 0);
-    running->preloader = wire_get_u32(m, FIELD_LISTENERS, 0) > 0;
+    running->n_listeners = wire_get_u32(m, FIELD_LISTENERS, 0);
+    running->preloader = running->n_listeners > 0;
+    running->forked_by = wire_get_u32(m, FIELD_PRELOADER, 0);
+    running->listener = wire_get_u32(m, FIELD_LISTENER, 0);
     running->ready = wire_get_u32(m, FIELD_STATUS, 0) != 0;
     set_output(running, m);
 }
@@ -220,16 +214,41 @@ void running_on_spawned(struct engine *engine, struct wire_message *m)
     running_log(running, LOG_LEVEL_INFO, "started");
 }
 
+static void take_over(struct running *running)
+{
+    struct engine *engine = running->engine;
+
+    running->core = core_process_take_over(
+        running->definition->app, running->number, running->ready,
+        running->preloader, running->lent_before, engine_now(engine));
+    core_process_set_baton(running->core, running);
+    if (running->preloader) {
+        core_preloader_set_listeners(running->core, running->n_listeners);
+    }
+}
+
+static void take_over_descent(struct running *running)
+{
+    struct running *preloader = running_find(running->engine,
+                                             running->forked_by);
+
+    if (preloader != NULL && preloader->preloader) {
+        core_process_came_from(running->core, preloader->core,
+                               running->listener);
+    }
+}
+
 void running_take_over_all(struct engine *engine)
 {
-    for (apr_hash_index_t *i = apr_hash_first(NULL, engine->processes);
-         i != NULL; i = apr_hash_next(i)) {
-        struct running *running = apr_hash_this_val(i);
+    apr_hash_index_t *i;
 
-        running->core = core_process_take_over(
-            running->definition->app, running->number, running->ready,
-            running->preloader, running->lent_before, engine_now(engine));
-        core_process_set_baton(running->core, running);
+    for (i = apr_hash_first(NULL, engine->processes); i != NULL;
+         i = apr_hash_next(i)) {
+        take_over(apr_hash_this_val(i));
+    }
+    for (i = apr_hash_first(NULL, engine->processes); i != NULL;
+         i = apr_hash_next(i)) {
+        take_over_descent(apr_hash_this_val(i));
     }
 }
 

@@ -25,7 +25,11 @@ struct running {
     char *error;               /* what it reported as ERROR so far; owned */
     size_t error_len;          /* bytes; <= WIRE_MAX_STRING */
     struct output *output;     /* its standard output and error; NULL: none */
-    unsigned lent_before;      /* sessions from before a new engine */
+    /* Told to a new engine, until the core has them: */
+    unsigned lent_before;      /* sessions from before */
+    unsigned n_listeners;      /* of a preloader */
+    uint32_t forked_by;        /* number of its preloader; 0: none */
+    unsigned listener;         /* which of the preloader's it keeps */
     LIST_HEAD(, slot) slots;
 };
 
