@@ -155,9 +155,9 @@ static void engine_free(struct engine *engine)
     loop_timer_cancel(&engine->tick);
     loop_timer_cancel(&engine->look);
     client_free_all(engine);
-    running_free_all(engine);
     lend_settle(engine);
-    core_free(&engine->core);
+    core_free(&engine->core); /* forgets the processes one by one */
+    running_free_all(engine);
     definition_free_all(engine);
     link_close(engine);
 }

@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_engine.c - the engine between a master and clients that the test plays.
+ *
+ * The engine runs in a process of its own with its link at descriptor 3, as it
+ * does under a real master. Every wait has a deadline.
+ */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "board.h"
+#include "engine.h"
+#include "socket.h"
+
+#define PATIENCE_MS 5000
+#define CLIENT 7
+#define ROOT "/srv/blog"
+#define APP 0x80000000u
+
+static pid_t engine;
+static int master;  /* the master's end of the link */
+static int channel; /* the client's end of its first channel */
+static struct slot_line *board;
+static struct wire_message m; /* the one received last */
+
+/* Messages --------------------------------------------------------------------- */
+
+static void expect(int fd, unsigned from, enum wire_type type)
+{
+    const char *why = NULL;
+
+    ck_assert_int_eq(wire_wait_readable(fd, PATIENCE_MS), 1);
+    ck_assert_int_eq(wire_receive(fd, &m, from, &why), 1);
+    ck_assert_str_eq(wire_type_name(wire_type(&m)), wire_type_name(type));
+}
+
+static void expect_silence(int fd)
+{
+    ck_assert_int_eq(wire_wait_readable(fd, 50), 0);
+}
+
+static void begin(struct wire_message *out, enum wire_type type, uint32_t id)
+{
+    wire_message_init(out);
+    wire_message_begin(out, type, id);
+}
+
+static void finish(int fd, struct wire_message *out)
+{
+    ck_assert_int_eq(wire_send(fd, out), 0);
+    wire_message_clear(out);
+}
+
+/* The master's part -------------------------------------------------------------- */
+
+static void tell_start(void)
+{
+    struct wire_message out;
+
+    begin(&out, MSG_START, 0);
+    wire_put_u32(&out, FIELD_NUMBER, 0);
+    finish(master, &out);
+}
+
+static void tell_client(uid_t uid)
+{
+    struct wire_message out;
+    int ends[2];
+    int fd;
+
+    ck_assert_int_eq(wire_pair(ends), 0);
+    channel = ends[1];
+    ck_assert_int_eq(board_make(&fd), 0);
+    ck_assert_int_eq(board_map(fd, &board), 0);
+    begin(&out, MSG_CLIENT_NEW, 0);
+    wire_put_u32(&out, FIELD_CLIENT, CLIENT);
+    wire_put_u32(&out, FIELD_PID, (uint32_t)getpid());
+    wire_put_u32(&out, FIELD_UID, uid);
+    wire_put_fd(&out, &ends[0]);
+    wire_put_fd(&out, &fd);
+    finish(master, &out);
+}
+
+static void tell_define(uint32_t app)
+{
+    struct wire_message out;
+
+    begin(&out, MSG_DEFINE, 0);
+    wire_put_u32(&out, FIELD_APP, app);
+    wire_put_text(&out, FIELD_ROOT, ROOT);
+    wire_put_u32(&out, FIELD_TYPE, TYPE_WSGI);
+    wire_put_u32(&out, FIELD_SPAWN_METHOD, SPAWN_DIRECT);
+    finish(master, &out);
+}
+
+static void tell_adopted(uint32_t id)
+{
+    struct wire_message out;
+
+    begin(&out, MSG_ADOPTED, id);
+    wire_put_u32(&out, FIELD_APP, 0);
+    wire_put_text(&out, FIELD_ROOT, ROOT);
+    wire_put_u32(&out, FIELD_NUMBER, APP);
+    finish(master, &out);
+}
+
+static void tell_spawned(uint32_t process, pid_t pid)
+{
+    struct wire_message out;
+
+    begin(&out, MSG_SPAWNED, 0);
+    wire_put_u32(&out, FIELD_PROCESS, process);
+    wire_put_u32(&out, FIELD_APP, APP);
+    wire_put_u32(&out, FIELD_PID, (uint32_t)pid);
+    finish(master, &out);
+}
+
+static void tell_report(uint32_t process, const char *text)
+{
+    struct wire_message out;
+
+    begin(&out, MSG_REPORTED, 0);
+    wire_put_u32(&out, FIELD_PROCESS, process);
+    wire_put_bytes(&out, FIELD_REPORT, text, strlen(text));
+    finish(master, &out);
+}
+
+static void tell_gone(uint32_t process, uint32_t status)
+{
+    struct wire_message out;
+
+    begin(&out, MSG_GONE, 0);
+    wire_put_u32(&out, FIELD_PROCESS, process);
+    wire_put_u32(&out, FIELD_EXIT_STATUS, status);
+    finish(master, &out);
+}
+
+/* Answer the CONNECT in m. Returns the application's end. */
+static int tell_connected(void)
+{
+    struct wire_message out;
+    int ends[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends),
+                     0);
+    begin(&out, MSG_CONNECTED, 0);
+    wire_put_u32(&out, FIELD_CLIENT, wire_get_u32(&m, FIELD_CLIENT, 0));
+    wire_put_u32(&out, FIELD_SLOT, wire_get_u32(&m, FIELD_SLOT, 0));
+    wire_put_u32(&out, FIELD_PROCESS, wire_get_u32(&m, FIELD_PROCESS, 0));
+    wire_put_fd(&out, &ends[0]);
+    finish(master, &out);
+    return ends[1];
+}
+
+/* The client's part --------------------------------------------------------------- */
+
+static void ask(enum wire_type type, uint32_t id)
+{
+    struct wire_message out;
+
+    begin(&out, type, id);
+    finish(channel, &out);
+}
+
+static void say_hello(void)
+{
+    ask(MSG_HELLO, 1);
+}
+
+static void say_get(uint32_t id)
+{
+    struct wire_message out;
+
+    begin(&out, MSG_GET, id);
+    wire_put_text(&out, FIELD_ROOT, ROOT);
+    finish(channel, &out);
+}
+
+static void say(enum wire_type type, uint32_t id, enum wire_field field,
+                uint32_t value)
+{
+    struct wire_message out;
+
+    begin(&out, type, id);
+    wire_put_u32(&out, field, value);
+    finish(channel, &out);
+}
+
+/* Fixtures ------------------------------------------------------------------------- */
+
+static void setup(void)
+{
+    int ends[2];
+
+    wire_message_init(&m);
+    ck_assert_int_eq(wire_pair(ends), 0);
+    engine = fork();
+    if (engine == 0) {
+        dup2(ends[1], 3);
+        close_range(4, ~0u, 0);
+        _exit(engine_main());
+    }
+    fd_close(&ends[1]);
+    master = ends[0];
+    tell_start();
+    tell_client(getuid());
+}
+
+static void setup_greeted(void)
+{
+    setup();
+    say_hello();
+    expect(channel, FROM_ENGINE, MSG_WELCOME);
+}
+
+/* The engine ends by itself when its master is gone, leaking nothing (the
+ * sanitizers make its exit status say so). */
+static void teardown(void)
+{
+    int status;
+
+    wire_message_clear(&m);
+    board_unmap(&board);
+    fd_close(&channel);
+    fd_close(&master);
+    ck_assert_int_eq(waitpid(engine, &status, 0), engine);
+    ck_assert_int_eq(status, 0);
+}
+
+/* GET by root up to SPAWN; returns the number of the process. */
+static uint32_t get_up_to_spawn(void)
+{
+    say_get(2);
+    expect(master, FROM_ENGINE, MSG_ADOPT);
+    tell_define(APP);
+    tell_adopted(wire_request_id(&m));
+    expect(master, FROM_ENGINE, MSG_SPAWN);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_APP, 0), APP);
+    return wire_get_u32(&m, FIELD_PROCESS, 0);
+}
+
+/* And on up to an accepted OFFER on *slot_r; returns the application's end. */
+static int get_session(uint32_t *process_r, uint32_t *slot_r)
+{
+    int app;
+
+    *process_r = get_up_to_spawn();
+    tell_spawned(*process_r, 1234);
+    tell_report(*process_r, "READY");
+    expect(master, FROM_ENGINE, MSG_READY);
+    expect(master, FROM_ENGINE, MSG_CONNECT);
+    app = tell_connected();
+    expect(channel, FROM_ENGINE, MSG_OFFER);
+    ck_assert_uint_eq(m.n_fds, 1);
+    *slot_r = wire_get_u32(&m, FIELD_SLOT, BOARD_SLOTS);
+    ck_assert(slot_apply(&board[*slot_r], SLOT_ACCEPT, NULL));
+    return app;
+}
+
+static void give_back(uint32_t slot, enum wire_type how)
+{
+    ck_assert(slot_apply(&board[slot],
+                         how == MSG_CLOSED ? SLOT_BREAK : SLOT_RELEASE, NULL));
+    say(how, 0, FIELD_SLOT, slot);
+}
+
+/* Who may say what ------------------------------------------------------------------ */
+
+START_TEST(hello_is_answered_with_a_board)
+{
+    say_hello();
+    expect(channel, FROM_ENGINE, MSG_WELCOME);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_NUMBER, 0), BOARD_SLOTS);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_CLIENT, 0), CLIENT);
+    ck_assert_uint_eq(m.n_fds, 1);
+}
+END_TEST
+
+static void expect_dropped(void)
+{
+    expect(master, FROM_ENGINE, MSG_DROP_CLIENT);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_CLIENT, 0), CLIENT);
+    ck_assert_int_eq(wire_wait_readable(channel, PATIENCE_MS), 1);
+    ck_assert_int_eq(wire_receive(channel, &m, FROM_ENGINE, NULL), 0);
+}
+
+START_TEST(a_get_before_hello_ends_the_client)
+{
+    say_get(1);
+    expect_dropped();
+}
+END_TEST
+
+START_TEST(a_second_hello_ends_the_client)
+{
+    say_hello();
+    expect(channel, FROM_ENGINE, MSG_WELCOME);
+    say_hello();
+    expect_dropped();
+}
+END_TEST
+
+START_TEST(a_second_get_before_the_answer_ends_the_client)
+{
+    say_get(2);
+    say_get(3);
+    expect(master, FROM_ENGINE, MSG_ADOPT);
+    expect_dropped();
+}
+END_TEST
+
+START_TEST(a_message_for_the_master_ends_the_client)
+{
+    uint8_t nonsense[64] = { APPPOOL_WIRE_VERSION, MSG_SPAWN };
+
+    ck_assert_int_eq(send(channel, nonsense, sizeof nonsense, 0),
+                     sizeof nonsense);
+    expect_dropped();
+}
+END_TEST
+
+START_TEST(a_configured_server_takes_admin_messages_from_admins_only)
+{
+    struct wire_message out;
+
+    begin(&out, MSG_CONFIGURE, 0);
+    wire_put_u32(&out, FIELD_GENERATION, 1);
+    wire_put_u32(&out, FIELD_MAX, 3);
+    wire_put_u32(&out, FIELD_MAX_IDLE_S, 300);
+    finish(master, &out);
+    begin(&out, MSG_COMMIT, 0);
+    wire_put_u32(&out, FIELD_GENERATION, 1);
+    finish(master, &out);
+    begin(&out, MSG_PING, 9);
+    finish(master, &out);
+    expect(master, FROM_ENGINE, MSG_PONG);
+    say(MSG_SET_MAX, 4, FIELD_NUMBER, 5);
+    expect(channel, FROM_ENGINE, MSG_REFUSED);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_STATUS, 0), STATUS_DENIED);
+}
+END_TEST
+
+START_TEST(an_unconfigured_server_takes_limits_from_any_client)
+{
+    say(MSG_SET_MAX, 4, FIELD_NUMBER, 5);
+    expect(channel, FROM_ENGINE, MSG_DONE);
+    say(MSG_SET_MAX, 5, FIELD_NUMBER, 0);
+    expect(channel, FROM_ENGINE, MSG_REFUSED);
+}
+END_TEST
+
+/* Sessions --------------------------------------------------------------------------- */
+
+START_TEST(a_first_get_adopts_spawns_connects_and_offers)
+{
+    uint32_t process, slot;
+    int app = get_session(&process, &slot);
+
+    fd_close(&app);
+}
+END_TEST
+
+START_TEST(a_second_session_needs_no_connection_and_no_descriptor)
+{
+    uint32_t process, slot;
+    int app = get_session(&process, &slot);
+
+    give_back(slot, MSG_RETURN);
+    say_get(3);
+    expect(channel, FROM_ENGINE, MSG_OFFER);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_SLOT, BOARD_SLOTS), slot);
+    ck_assert_uint_eq(m.n_fds, 0);
+    expect_silence(master);
+    fd_close(&app);
+}
+END_TEST
+
+START_TEST(a_return_that_comes_twice_changes_nothing)
+{
+    uint32_t process, slot;
+    int app = get_session(&process, &slot);
+
+    give_back(slot, MSG_RETURN);
+    say(MSG_RETURN, 0, FIELD_SLOT, slot);
+    say(MSG_RETURN, 0, FIELD_SLOT, BOARD_SLOTS + 1);
+    ask(MSG_GET_ACTIVE, 5);
+    expect(channel, FROM_ENGINE, MSG_VALUE);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_NUMBER, 9), 0);
+    ask(MSG_GET_COUNT, 6);
+    expect(channel, FROM_ENGINE, MSG_VALUE);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_NUMBER, 9), 1);
+    fd_close(&app);
+}
+END_TEST
+
+START_TEST(a_dirty_session_keeps_the_process_until_a_probe_is_accepted)
+{
+    uint32_t process, slot;
+    int app = get_session(&process, &slot);
+    int probe;
+
+    give_back(slot, MSG_CLOSED);
+    expect(master, FROM_ENGINE, MSG_REVOKE);
+    expect(master, FROM_ENGINE, MSG_CONNECT);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_CLIENT, 99), 0);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_WAIT_ACCEPT, 0), 1);
+    probe = tell_connected();
+    expect(master, FROM_ENGINE, MSG_REVOKE);
+    say_get(3);
+    expect(master, FROM_ENGINE, MSG_CONNECT);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_CLIENT, 99), CLIENT);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_PROCESS, 0), process);
+    fd_close(&app);
+    fd_close(&probe);
+}
+END_TEST
+
+START_TEST(a_cancelled_get_is_answered_and_lends_nothing)
+{
+    say_get(2);
+    expect(master, FROM_ENGINE, MSG_ADOPT);
+    uint32_t adoption = wire_request_id(&m);
+
+    ask(MSG_CANCEL, 2);
+    expect(channel, FROM_ENGINE, MSG_CANCELLED);
+    tell_define(APP);
+    tell_adopted(adoption);
+    expect_silence(channel);
+    expect_silence(master);
+}
+END_TEST
+
+START_TEST(a_failed_start_is_told_with_its_words_and_a_page)
+{
+    uint32_t process = get_up_to_spawn();
+
+    tell_spawned(process, 1234);
+    tell_report(process, "ERROR no module named <flask>");
+    tell_gone(process, 1 << 8);
+    expect(channel, FROM_ENGINE, MSG_REFUSED);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_STATUS, 0), STATUS_SPAWN_FAILED);
+    ck_assert_str_eq(wire_get_text(&m, FIELD_MESSAGE, NULL),
+                     "no module named <flask>");
+    ck_assert_ptr_nonnull(strstr(wire_get_text(&m, FIELD_PAGE, NULL),
+                                 "no module named &lt;flask&gt;"));
+}
+END_TEST
+
+START_TEST(a_process_that_dies_silently_is_described_by_its_end)
+{
+    uint32_t process = get_up_to_spawn();
+
+    tell_spawned(process, 1234);
+    tell_gone(process, SIGKILL);
+    expect(channel, FROM_ENGINE, MSG_REFUSED);
+    ck_assert_ptr_nonnull(strstr(wire_get_text(&m, FIELD_MESSAGE, NULL),
+                                 "signal 9"));
+}
+END_TEST
+
+START_TEST(the_death_of_a_process_revokes_its_slots)
+{
+    uint32_t process, slot;
+    int app = get_session(&process, &slot);
+    uint16_t generation = slot_generation(atomic_load(&board[slot].word));
+
+    tell_gone(process, SIGKILL);
+    tell_report(process, "too late");
+    say_get(3);
+    expect(master, FROM_ENGINE, MSG_SPAWN);
+    ck_assert_uint_eq(slot_generation(atomic_load(&board[slot].word)),
+                      generation + 1u);
+    ck_assert_int_eq(slot_state(atomic_load(&board[slot].word)), SLOT_EMPTY);
+    fd_close(&app);
+}
+END_TEST
+
+START_TEST(the_end_of_a_client_gives_its_sessions_back)
+{
+    uint32_t process, slot;
+    int app = get_session(&process, &slot);
+
+    fd_close(&channel);
+    expect(master, FROM_ENGINE, MSG_DROP_CLIENT);
+    expect(master, FROM_ENGINE, MSG_CONNECT); /* it was busy: a probe */
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_CLIENT, 99), 0);
+    fd_close(&app);
+}
+END_TEST
+
+START_TEST(the_status_is_json_in_a_memfd)
+{
+    uint32_t process, slot;
+    int app = get_session(&process, &slot);
+    char text[8192];
+    ssize_t len;
+    int fd;
+
+    ask(MSG_STATUS, 8);
+    expect(channel, FROM_ENGINE, MSG_STATUS_TEXT);
+    fd = wire_take_fd(&m, 0);
+    len = read(fd, text, sizeof text - 1);
+    ck_assert_int_gt(len, 0);
+    text[len] = '\0';
+    ck_assert_ptr_nonnull(strstr(text, "\"root\":\"" ROOT "\""));
+    ck_assert_ptr_nonnull(strstr(text, "\"pid\":1234"));
+    fd_close(&fd);
+    fd_close(&app);
+}
+END_TEST
+
+static void add(Suite *suite, const char *name, void (*begin_with)(void),
+                const TTest *const *tests, size_t n)
+{
+    TCase *tcase = tcase_create(name);
+
+    tcase_set_timeout(tcase, 30);
+    tcase_add_checked_fixture(tcase, begin_with, teardown);
+    for (size_t i = 0; i < n; i++) {
+        tcase_add_test(tcase, tests[i]);
+    }
+    suite_add_tcase(suite, tcase);
+}
+
+#define ADD(suite, name, setup, ...)                                          \
+    do {                                                                      \
+        const TTest *const tests[] = { __VA_ARGS__ };                         \
+        add(suite, name, setup, tests, sizeof tests / sizeof *tests);         \
+    } while (0)
+
+int main(void)
+{
+    Suite *suite = suite_create("engine");
+    SRunner *runner;
+    int failed;
+
+    ADD(suite, "before HELLO", setup, hello_is_answered_with_a_board,
+        a_get_before_hello_ends_the_client, a_second_hello_ends_the_client);
+    ADD(suite, "rights", setup_greeted,
+        a_second_get_before_the_answer_ends_the_client,
+        a_message_for_the_master_ends_the_client,
+        a_configured_server_takes_admin_messages_from_admins_only,
+        an_unconfigured_server_takes_limits_from_any_client);
+    ADD(suite, "sessions", setup_greeted,
+        a_first_get_adopts_spawns_connects_and_offers,
+        a_second_session_needs_no_connection_and_no_descriptor,
+        a_return_that_comes_twice_changes_nothing,
+        a_dirty_session_keeps_the_process_until_a_probe_is_accepted,
+        a_cancelled_get_is_answered_and_lends_nothing,
+        a_failed_start_is_told_with_its_words_and_a_page,
+        a_process_that_dies_silently_is_described_by_its_end,
+        the_death_of_a_process_revokes_its_slots,
+        the_end_of_a_client_gives_its_sessions_back,
+        the_status_is_json_in_a_memfd);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
