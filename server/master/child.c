@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * child.c - see child.h.
+ */
+#include "child.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* First everything out of the way of the numbers that are to be filled. */
+int child_keep_descriptors(int *fds, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, (int)n);
+        if (fds[i] < 0) {
+            return -1;
+        }
+    }
+    for (unsigned i = 0; i < n; i++) {
+        if (dup2(fds[i], (int)i) < 0) {
+            return -1;
+        }
+    }
+    return close_range(n, ~0u, CLOSE_RANGE_CLOEXEC);
+}
+
+void child_reset_signals(void)
+{
+    struct sigaction action = { .sa_handler = SIG_DFL };
+    sigset_t none;
+
+    for (int signal = 1; signal < NSIG; signal++) {
+        sigaction(signal, &action, NULL);
+    }
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void child_report(int fd, const char *text, size_t len)
+{
+    send(fd, text, len, MSG_NOSIGNAL);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * child.h - what a forked copy of the master does before it executes another
+ * program. Only async-signal-safe calls.
+ */
+#ifndef APPPOOL_MASTER_CHILD_H
+#define APPPOOL_MASTER_CHILD_H
+
+#include <stddef.h>
+
+/*
+ * Make fds[i] (any numbers, also twice) descriptor i, not close-on-exec, and
+ * close every other at exec. 0 or -1 (errno).
+ */
+int child_keep_descriptors(int *fds, unsigned n);
+
+/* No signal is blocked, all are at their default. */
+void child_reset_signals(void);
+
+/* Send a packet without raising SIGPIPE. */
+void child_report(int fd, const char *text, size_t len);
+
+#endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * clients.c - see clients.h.
+ */
+#include "clients.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "board.h"
+#include "connect.h"
+#include "engine_link.h"
+#include "socket.h"
+
+/* More is somebody who asks and asks. */
+#define MAX_CLIENTS  16384
+#define MAX_CHANNELS 256 /* of one client; as the engine has it */
+
+struct client *client_find(struct master *m, uint32_t number)
+{
+    return apr_hash_get(m->clients, &number, sizeof(number));
+}
+
+static struct client_channel *channel_add(struct client *client,
+                                          uint32_t number, int *fd)
+{
+    struct client_channel *channel = calloc(1, sizeof(*channel));
+
+    if (channel == NULL) {
+        abort();
+    }
+    channel->number = number;
+    channel->fd = *fd;
+    *fd = -1;
+    LIST_INSERT_HEAD(&client->channels, channel, next);
+    client->n_channels++;
+    return channel;
+}
+
+static void channel_free(struct client *client, struct client_channel *channel)
+{
+    LIST_REMOVE(channel, next);
+    client->n_channels--;
+    fd_close(&channel->fd);
+    free(channel);
+}
+
+static struct client_channel *channel_find(const struct client *client,
+                                           uint32_t number)
+{
+    struct client_channel *channel;
+
+    LIST_FOREACH(channel, &client->channels, next) {
+        if (channel->number == number) {
+            return channel;
+        }
+    }
+    return NULL;
+}
+
+static struct client *client_add(struct master *m,
+                                 const struct wire_sender *who, bool admin,
+                                 int *board, int *channel)
+{
+    struct client *client = calloc(1, sizeof(*client));
+
+    if (client == NULL) {
+        abort();
+    }
+    client->number = ++m->last_client;
+    client->pid = who->pid;
+    client->uid = who->uid;
+    client->admin = admin;
+    client->board = *board;
+    *board = -1;
+    channel_add(client, 0, channel);
+    apr_hash_set(m->clients, &client->number, sizeof(client->number), client);
+    return client;
+}
+
+int client_new(struct master *m, const struct wire_sender *who, bool admin,
+               int (*answer)(void *baton, int channel), void *baton)
+{
+    int ends[2] = { -1, -1 };
+    int board = -1;
+    int rc = -EMFILE;
+
+    if (apr_hash_count(m->clients) < MAX_CLIENTS) {
+        rc = wire_pair(ends);
+    }
+    if (rc == 0 && !admin) {
+        rc = board_make(&board);
+    }
+    if (rc == 0) {
+        rc = answer(baton, ends[1]);
+    }
+    if (rc == 0) {
+        client_tell(m, client_add(m, who, admin, &board, &ends[0]));
+    }
+    fd_close(&ends[0]);
+    fd_close(&ends[1]);
+    fd_close(&board);
+    return rc;
+}
+
+void client_free(struct master *m, struct client *client)
+{
+    connect_revoke_client(m, client);
+    while (!LIST_EMPTY(&client->channels)) {
+        channel_free(client, LIST_FIRST(&client->channels));
+    }
+    fd_close(&client->board);
+    apr_hash_set(m->clients, &client->number, sizeof(client->number), NULL);
+    free(client);
+}
+
+void client_free_all(struct master *m)
+{
+    apr_hash_index_t *i;
+
+    for (i = apr_hash_first(NULL, m->clients); i != NULL;
+         i = apr_hash_first(NULL, m->clients)) {
+        client_free(m, apr_hash_this_val(i));
+    }
+}
+
+/* Telling the engine --------------------------------------------------------*/
+
+static void tell_channel(struct master *m, const struct client *client,
+                         const struct client_channel *channel, int *client_end)
+{
+    struct wire_message msg;
+
+    wire_message_init(&msg);
+    wire_message_begin(&msg, MSG_CHANNEL_NEW, 0);
+    wire_put_u32(&msg, FIELD_CLIENT, client->number);
+    wire_put_u32(&msg, FIELD_CHANNEL, channel->number);
+    engine_link_put_copy(&msg, channel->fd);
+    if (*client_end >= 0) {
+        wire_put_fd(&msg, client_end);
+    }
+    engine_link_send(m, &msg);
+}
+
+static void tell_client(struct master *m, const struct client *client)
+{
+    struct wire_message msg;
+
+    wire_message_init(&msg);
+    wire_message_begin(&msg, MSG_CLIENT_NEW, 0);
+    wire_put_u32(&msg, FIELD_CLIENT, client->number);
+    wire_put_u32(&msg, FIELD_PID, (uint32_t)client->pid);
+    wire_put_u32(&msg, FIELD_UID, client->uid);
+    wire_put_u32(&msg, FIELD_ADMIN, client->admin);
+    engine_link_put_copy(&msg, channel_find(client, 0)->fd);
+    if (client->board >= 0) {
+        engine_link_put_copy(&msg, client->board);
+    }
+    engine_link_send(m, &msg);
+}
+
+void client_tell(struct master *m, const struct client *client)
+{
+    const struct client_channel *channel;
+    int none = -1;
+
+    tell_client(m, client);
+    LIST_FOREACH(channel, &client->channels, next) {
+        if (channel->number != 0) {
+            tell_channel(m, client, channel, &none);
+        }
+    }
+}
+
+/* What the engine says ------------------------------------------------------*/
+
+void client_on_drop(struct master *m, struct wire_message *msg)
+{
+    struct client *client = client_find(m, wire_get_u32(msg, FIELD_CLIENT, 0));
+
+    if (client != NULL) {
+        client_free(m, client);
+    }
+}
+
+/* An engine that asks for a number twice, or for too many, is told nothing:
+ * only a broken one does. */
+void client_on_make_channel(struct master *m, struct wire_message *msg)
+{
+    struct client *client = client_find(m, wire_get_u32(msg, FIELD_CLIENT, 0));
+    uint32_t number = wire_get_u32(msg, FIELD_CHANNEL, 0);
+    int ends[2];
+    int rc;
+
+    if (client == NULL || client->n_channels >= MAX_CHANNELS ||
+        channel_find(client, number) != NULL) {
+        return;
+    }
+    rc = wire_pair(ends);
+    if (rc < 0) {
+        log_error("no channel for client %u (pid %ld): %s", client->number,
+                  (long)client->pid, strerror(-rc));
+        return;
+    }
+    tell_channel(m, client, channel_add(client, number, &ends[0]), &ends[1]);
+}
+
+/* The first channel is the client: it goes by DROP_CLIENT alone. */
+void client_on_drop_channel(struct master *m, struct wire_message *msg)
+{
+    struct client *client = client_find(m, wire_get_u32(msg, FIELD_CLIENT, 0));
+    uint32_t number = wire_get_u32(msg, FIELD_CHANNEL, 0);
+    struct client_channel *channel;
+
+    if (client == NULL || number == 0) {
+        return;
+    }
+    channel = channel_find(client, number);
+    if (channel != NULL) {
+        channel_free(client, channel);
+    }
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spawn.c - the steps of apppool-spawn, in their order.
+ */
+#include "spawn.h"
+
+#include <fcntl.h>
+
+void spawn_application(const struct spawn_options *options)
+{
+    static struct spawn spawn; /* too large for the stack of a careful program */
+
+    spawn.options = *options;
+    spawn.report = SPAWN_FIRST_LISTENER + (int)options->listeners;
+    definition_read(&spawn);
+    root_open(&spawn);
+    type_find(&spawn);
+    user_choose(&spawn);
+    report_send(&spawn, "type=%u uid=%u user=%s", (unsigned)spawn.type,
+                (unsigned)spawn.uid, spawn.user);
+    become_user(&spawn);
+    command_run(&spawn);
+}

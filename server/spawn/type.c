@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * type.c - what kind of application it is, and which file starts it.
+ *
+ * Files are only looked at (lstat), never opened: this still runs as root.
+ */
+#include "spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* In the order of DIRECTIVES: the first that is there wins. */
+static const struct {
+    enum apppool_type type;
+    const char *name;
+} startup_files[] = {
+    { TYPE_RACK, "config.ru"         },
+    { TYPE_WSGI, "passenger_wsgi.py" },
+    { TYPE_WSGI, "wsgi.py"           },
+    { TYPE_ASGI, "asgi.py"           },
+    { TYPE_NODE, "app.js"            },
+    { TYPE_PSGI, "app.psgi"          },
+};
+
+#define N_STARTUP_FILES (sizeof(startup_files) / sizeof(*startup_files))
+
+const char *type_name(enum apppool_type type)
+{
+    static const char *const names[] = { "auto", "rack", "wsgi", "asgi",
+                                         "node", "psgi", "php", "command" };
+
+    return (unsigned)type < sizeof(names) / sizeof(*names) ? names[type] : "?";
+}
+
+static void set_startup_file(struct spawn *spawn, const char *name)
+{
+    int n = snprintf(spawn->startup_file, sizeof(spawn->startup_file), "%s%s%s",
+                     name[0] == '/' ? "" : spawn->root,
+                     name[0] == '/' || strcmp(spawn->root, "/") == 0 ? "" : "/",
+                     name);
+
+    if (n >= (int)sizeof(spawn->startup_file)) {
+        spawn_fail(spawn, "The path of the startup file %s is too long.", name);
+    }
+}
+
+/* The owner of the name itself: a link says who made it, not where it leads. */
+static bool find_file(struct spawn *spawn, const char *name)
+{
+    struct stat st;
+
+    if (fstatat(spawn->root_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+        if (errno != ENOENT && errno != ENOTDIR) {
+            spawn_fail(spawn, "The startup file %s in %s cannot be looked at: "
+                       "%s.", name, spawn->root, strerror(errno));
+        }
+        return false;
+    }
+    spawn->owner = st.st_uid;
+    set_startup_file(spawn, name);
+    return true;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL ? slash + 1 : path;
+}
+
+static void use_named_file(struct spawn *spawn, const char *name)
+{
+    if (!find_file(spawn, name)) {
+        spawn_fail(spawn, "There is no startup file %s in %s (PoolStartupFile)."
+                   , name, spawn->root);
+    }
+    for (size_t i = 0; i < N_STARTUP_FILES && spawn->type == TYPE_AUTO; i++) {
+        if (strcmp(base_name(name), startup_files[i].name) == 0) {
+            spawn->type = startup_files[i].type;
+        }
+    }
+    if (spawn->type == TYPE_AUTO) {
+        spawn_fail(spawn, "The name of %s does not tell the type of the "
+                   "application; say PoolAppType.", spawn->startup_file);
+    }
+}
+
+static bool has_type(const struct spawn *spawn, size_t i)
+{
+    return spawn->type == TYPE_AUTO || spawn->type == startup_files[i].type;
+}
+
+static _Noreturn void fail_none(const struct spawn *spawn)
+{
+    char names[256] = "";
+    size_t n = 0;
+
+    for (size_t i = 0; i < N_STARTUP_FILES; i++) {
+        if (has_type(spawn, i)) {
+            n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s",
+                                  n > 0 ? ", " : "", startup_files[i].name);
+        }
+    }
+    spawn_fail(spawn, "No application was found in %s: it has none of %s "
+               "(PoolAppRoot, PoolStartupFile).", spawn->root, names);
+}
+
+static void search_file(struct spawn *spawn)
+{
+    for (size_t i = 0; i < N_STARTUP_FILES; i++) {
+        if (has_type(spawn, i) && find_file(spawn, startup_files[i].name)) {
+            spawn->type = startup_files[i].type;
+            return;
+        }
+    }
+    fail_none(spawn);
+}
+
+static void use_root_owner(struct spawn *spawn)
+{
+    struct stat st;
+
+    if (fstat(spawn->root_fd, &st) < 0) {
+        spawn_fail(spawn, "The owner of %s cannot be told: %s.", spawn->root,
+                   strerror(errno));
+    }
+    spawn->owner = st.st_uid;
+}
+
+void type_find(struct spawn *spawn)
+{
+    const char *name = wire_get_text(&spawn->define, FIELD_STARTUP_FILE, NULL);
+
+    spawn->type = (enum apppool_type)wire_get_u32(&spawn->define, FIELD_TYPE,
+                                                  TYPE_AUTO);
+    if (spawn->type == TYPE_COMMAND || spawn->type == TYPE_PHP) {
+        use_root_owner(spawn);
+    } else if (name != NULL) {
+        use_named_file(spawn, name);
+    } else {
+        search_file(spawn);
+    }
+}
