@@ -112,9 +112,7 @@ void core_process_serve(struct core_process *process, int64_t now_us)
     process->ready_us = now_us;
     process->idle_since_us = now_us;
     process->quota = process_quota(process->app);
-    if (!process->preloader) {
-        core_shelf_put(process);
-    }
+    core_shelf_put(process);
 }
 
 unsigned core_process_use(const struct core_process *process)
@@ -386,7 +384,8 @@ struct core_process *core_process_take_over(struct core_app *app,
         }
         core_shelf_put(process);
     }
-    core_settle(app, now_us);
+    /* At rest with the next tick, when all have been told. */
+    core_heap_lower(&core->timers, &app->timer, now_us);
     return process;
 }
 

@@ -158,9 +158,25 @@ static bool queue_pass(struct core_app *app, struct core_waiter *waiter,
         process = core_shelf_best(app, waiter);
     }
     if (process) {
+        app->awake = true;
         core_process_lend(process, waiter, now_us);
     }
     return process != NULL;
+}
+
+static void queue_join(struct core_app *app, struct core_waiter *waiter,
+                       int64_t now_us)
+{
+    if (core_backoff_holds(app, now_us) && !core_app_alive(app)) {
+        core_queue_refuse(app, waiter, CORE_SPAWN_FAILED, app->last_error,
+                          core_backoff_left_s(app, now_us));
+    } else if (queue_is_full(app)) {
+        core_queue_refuse(app, waiter, CORE_QUEUE_FULL, NULL,
+                          CORE_BUSY_RETRY_S);
+    } else {
+        app->awake = true;
+        core_queue_push(app, waiter, now_us);
+    }
 }
 
 void core_get(struct core_app *app, struct core_waiter *waiter, int64_t now_us)
@@ -171,17 +187,8 @@ void core_get(struct core_app *app, struct core_waiter *waiter, int64_t now_us)
         core_queue_refuse(app, waiter, CORE_STOPPING, NULL, 0);
         return;
     }
-    app->awake = true;
     if (!queue_pass(app, waiter, now_us)) {
-        if (core_backoff_holds(app, now_us) && !core_app_alive(app)) {
-            core_queue_refuse(app, waiter, CORE_SPAWN_FAILED, app->last_error,
-                              core_backoff_left_s(app, now_us));
-        } else if (queue_is_full(app)) {
-            core_queue_refuse(app, waiter, CORE_QUEUE_FULL, NULL,
-                              CORE_BUSY_RETRY_S);
-        } else {
-            core_queue_push(app, waiter, now_us);
-        }
+        queue_join(app, waiter, now_us);
     }
     core_settle(app, now_us);
 }

@@ -54,7 +54,7 @@ void core_shelf_put(struct core_process *process)
     struct core_shelf *shelf = shelf_of(process);
     unsigned use = core_process_use(process);
 
-    if (process->stage != STAGE_SERVING
+    if (process->stage != STAGE_SERVING || process->preloader
         || (app->limits.concurrency && use >= app->limits.concurrency)) {
         return;
     }
