@@ -17,7 +17,7 @@
 #define MAX_CLIENTS  16384
 #define MAX_CHANNELS 256 /* of one client; as the engine has it */
 
-struct client *client_find(struct master *m, uint32_t number)
+struct client *clients_find(struct master *m, uint32_t number)
 {
     return apr_hash_get(m->clients, &number, sizeof(number));
 }
@@ -115,7 +115,7 @@ void client_free(struct master *m, struct client *client)
     free(client);
 }
 
-void client_free_all(struct master *m)
+void clients_free_all(struct master *m)
 {
     apr_hash_index_t *i;
 
@@ -177,7 +177,7 @@ void client_tell(struct master *m, const struct client *client)
 
 void client_on_drop(struct master *m, struct wire_message *msg)
 {
-    struct client *client = client_find(m, wire_get_u32(msg, FIELD_CLIENT, 0));
+    struct client *client = clients_find(m, wire_get_u32(msg, FIELD_CLIENT, 0));
 
     if (client != NULL) {
         client_free(m, client);
@@ -188,7 +188,7 @@ void client_on_drop(struct master *m, struct wire_message *msg)
  * only a broken one does. */
 void client_on_make_channel(struct master *m, struct wire_message *msg)
 {
-    struct client *client = client_find(m, wire_get_u32(msg, FIELD_CLIENT, 0));
+    struct client *client = clients_find(m, wire_get_u32(msg, FIELD_CLIENT, 0));
     uint32_t number = wire_get_u32(msg, FIELD_CHANNEL, 0);
     int ends[2];
     int rc;
@@ -209,7 +209,7 @@ void client_on_make_channel(struct master *m, struct wire_message *msg)
 /* The first channel is the client: it goes by DROP_CLIENT alone. */
 void client_on_drop_channel(struct master *m, struct wire_message *msg)
 {
-    struct client *client = client_find(m, wire_get_u32(msg, FIELD_CLIENT, 0));
+    struct client *client = clients_find(m, wire_get_u32(msg, FIELD_CLIENT, 0));
     uint32_t number = wire_get_u32(msg, FIELD_CHANNEL, 0);
     struct client_channel *channel;
 

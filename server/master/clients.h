@@ -37,11 +37,11 @@ struct client {
 int client_new(struct master *m, const struct wire_sender *who, bool admin,
                int (*answer)(void *baton, int channel), void *baton);
 
-struct client *client_find(struct master *m, uint32_t number);
+struct client *clients_find(struct master *m, uint32_t number);
 
 /* Revoke all it has and forget it. */
 void client_free(struct master *m, struct client *client);
-void client_free_all(struct master *m);
+void clients_free_all(struct master *m);
 
 /* Tell the engine of a client and its channels. */
 void client_tell(struct master *m, const struct client *client);

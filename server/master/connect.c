@@ -137,7 +137,7 @@ static void look_at_waiting(void *baton)
 static int connect_to(struct master *m, const struct connection_key *key,
                       uint32_t number, bool waits)
 {
-    struct client *client = client_find(m, key->client);
+    struct client *client = clients_find(m, key->client);
     struct process *p = process_find(m, number);
     struct listener *listener;
     int fd;

@@ -69,7 +69,7 @@ void master_free(struct master **master)
     loop_timer_cancel(&m->accept_timer);
     gate_close_all(m);
     process_free_all(m);
-    client_free_all(m);
+    clients_free_all(m);
     config_clear(m);
     loop_unwatch(&m->parent_watch);
     loop_unwatch(&m->signal_watch);
