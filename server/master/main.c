@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -148,20 +147,6 @@ static int run_master(struct master_options *options)
     return status;
 }
 
-/* Nobody of the same user may look into a process that reads what clients
- * send, or use its descriptors. */
-static int run_engine(void)
-{
-    int status;
-
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    log_open("engine", LOG_LEVEL_NOTICE);
-    apr_initialize();
-    status = engine_main();
-    apr_terminate();
-    return status;
-}
-
 int main(int argc, char **argv)
 {
     struct master_options options = { .user = NULL };
@@ -173,7 +158,7 @@ int main(int argc, char **argv)
         fputs(usage, stderr);
         return 1;
     case ROLE_ENGINE:
-        return run_engine();
+        return engine_main();
     default:
         return run_master(&options);
     }

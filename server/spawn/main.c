@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "paths.h"
+#include "installed.h"
 #include "spawn.h"
 
 enum { OPTION_LISTENERS = 256, OPTION_PRELOAD, OPTION_KEEP_ENVIRONMENT,
