@@ -166,7 +166,7 @@ def test_without_user_switching_everything_runs_as_the_lowest_user(httpd):
     h = httpd(conf="PoolUserSwitching off\nPoolLowestUser mail")
     site = probe_site(h)
     site.get("/pid")
-    (process,) = h.status_of(site.app)["processes"]
+    (process,) = h.serving(site.app)
     assert process["user"] == "mail"
 
 

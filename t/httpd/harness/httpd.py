@@ -336,9 +336,15 @@ class Httpd:
         assert found, f"no {root} in the status page"
         return found[0]
 
+    def serving(self, app):
+        """The status page's entries of the processes that serve it, without
+        its preloader."""
+        return [p for p in self.status_of(app)["processes"]
+                if not p.get("preloader")]
+
     def processes_of(self, app):
-        """Pids of the application, as the status page has them."""
-        return [p["pid"] for p in self.status_of(app)["processes"]]
+        """Pids of the processes that serve the application."""
+        return [p["pid"] for p in self.serving(app)]
 
     # -- inside -----------------------------------------------------------
 
