@@ -666,6 +666,7 @@ module Apppool
       @application = application
       @report = report
       @threads = threads
+      @pid = Process.pid
       @environment = Environment.new(threads > 1)
       @stop_r, @stop_w = IO.pipe
       @waiter = Waiter.new(listener, @stop_r, threads > 1)
@@ -687,9 +688,8 @@ module Apppool
     # A process that the application forks has the handler too, but it must
     # not end the server that it comes from.
     def take_signals
-      server = Process.pid
       trap('TERM') do
-        if Process.pid == server
+        if Process.pid == @pid
           @stop_w.write_nonblock('!', exception: false)
         else
           trap('TERM', 'DEFAULT')
@@ -771,6 +771,8 @@ module Apppool
     end
 
     def on_exception(error, connection, env, response)
+      # A fork of the application's: not its answer.
+      exit!(1) unless Process.pid == @pid
       return if connection.broken       # a client that left is no news
       Apppool.log("rack_loader: #{env['REQUEST_METHOD']} " \
                   "#{env['REQUEST_URI'].inspect}: the application raised\n" +

@@ -530,6 +530,7 @@ class Server:
         self._report = report
         self._connections = {}
         self._stopping = False
+        self._pid = os.getpid()
         self._spare_fd = os.open("/dev/null", os.O_RDONLY)
         self._stop_r, self._stop_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._epoll = select.epoll()
@@ -677,6 +678,8 @@ class Server:
                 result.close()
 
     def _on_exception(self, connection, environ, response):
+        if os.getpid() != self._pid:
+            os._exit(1)         # a fork of the application's: not its answer
         if connection.broken:
             return              # a client that left is no news
         log("wsgi_loader: %s %a: the application raised\n%s"
@@ -789,15 +792,18 @@ class Preloader:
     def __init__(self, listeners, report):
         self._listeners = listeners
         self._report = report
+        self._waiting = False
+        self._leaving = False
 
     def run(self):
         """Fork on demand. Returns the slot in each new serving process,
         None in the preloader itself once the pool is gone."""
         gc.collect()
         gc.freeze()     # what is shared now stays shared
+        signal.signal(signal.SIGTERM, self._on_term)
         self._report.ready()
         while True:
-            message = self._report.receive()
+            message = self._receive()
             if message is None:
                 return None
             word, _, slot = message.partition(" ")
@@ -805,6 +811,19 @@ class Preloader:
                 log("wsgi_loader: unknown message %a\n" % message)
             elif self._fork(int(slot)):
                 return int(slot)
+
+    def _on_term(self, signum, frame):
+        """Raise only where nobody swallows it, as hooks of os.fork() do."""
+        self._leaving = True
+        if self._waiting:
+            sys.exit(0)
+
+    def _receive(self):
+        self._waiting = True
+        try:
+            return None if self._leaving else self._report.receive()
+        finally:
+            self._waiting = False
 
     def _is_slot(self, text):
         return text.isdigit() and int(text) < len(self._listeners)
@@ -835,6 +854,7 @@ class Preloader:
         except OSError as error:
             self._report.failed(slot, "fork: %s" % error)
             os._exit(1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)   # until Server's own
         for number, listener in enumerate(self._listeners):
             if number != slot:
                 listener.close()
@@ -935,7 +955,6 @@ def main():
     slot = None
     if options.preload:
         set_title("wsgi preload")
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         slot = Preloader(listeners, report).run()
         if slot is None:
             return

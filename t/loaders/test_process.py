@@ -89,6 +89,12 @@ def test_signals_to_a_fork_of_the_application_stay_there(app):
     assert client.get("/").status == "200 OK"
 
 
+def test_a_fork_of_the_application_that_raises_does_not_answer(app):
+    client = app.connect()
+    assert client.get("/fork-raises").body == b"256"        # exit(1)
+    assert client.get("/").body == b"Hello, world!\n"
+
+
 def test_descriptors_come_back(app):
     app.connect().get("/")
     assert pool.wait_for(lambda: pool.descriptors(app.process.pid) > 3)

@@ -108,9 +108,11 @@ def test_a_large_body_can_be_rewound_and_leaves_no_file(app, folder):
     client = app.connect()
     body = os.urandom(300000)
     client.get("/whole", "POST", body)
+    client.get("/")         # the one before is over and done with
     before = pool.descriptors(app.process.pid)
     for _ in range(10):
         assert client.get("/whole", "POST", body).body == body
+    client.get("/")
     assert pool.descriptors(app.process.pid) == before
 
 

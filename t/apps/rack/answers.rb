@@ -43,6 +43,7 @@ class Answers
     echo digest whole lines ignore half pieces listed nothing step block raise
     raise-started raise-late exit longer shorter status headers bad-header big
     file closing closed pid number orphan error stream forked finished
+    fork-raises
   ].map { |name| ["/#{name}", "on_#{name.tr('-', '_')}"] }.to_h.freeze
   BAD_HEADERS = {
     'crlf' => { 'x-a' => "b\r\nX-C: d" }, 'lf' => { 'x-a' => "b\nX-C: d" },
@@ -222,10 +223,25 @@ class Answers
 
   # A fork is ended by SIGTERM; tells how it ended.
   def on_orphan(_env)
-    child = fork { sleep }
+    started, child_started = IO.pipe
+    child = fork do
+      child_started.close
+      sleep
+    end
+    child_started.close
+    started.read
+    started.close
     Process.kill('TERM', child)
     _, status = Process.wait2(child)
     text(status.termsig.to_s)
+  end
+
+  # A fork that raises through us must not answer in our place.
+  def on_fork_raises(_env)
+    child = fork
+    raise ArgumentError, 'raised in the fork' unless child
+    _, status = Process.wait2(child)
+    text(status.to_i.to_s)
   end
 
   def on_error(env)

@@ -221,6 +221,14 @@ def orphan(environ, start_response):
     return text(start_response, str(os.WTERMSIG(os.waitpid(child, 0)[1])))
 
 
+def fork_raises(environ, start_response):
+    """A fork that raises through us must not answer in our place."""
+    child = os.fork()
+    if not child:
+        raise ValueError("raised in the fork")
+    return text(start_response, str(os.waitpid(child, 0)[1]))
+
+
 def error(environ, start_response):
     print("to errors", file=environ["wsgi.errors"])
     print("to stdout")
@@ -237,6 +245,7 @@ PATHS = {
     "/bad-header": bad_header, "/big": big, "/file": file,
     "/closing": closing, "/closed": was_closed, "/pid": pid,
     "/number": number, "/orphan": orphan, "/error": error,
+    "/fork-raises": fork_raises,
 }
 
 
