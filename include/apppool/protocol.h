@@ -18,6 +18,7 @@
  *   channel     client <-> engine         C, E
  *   config      httpd parent <-> master   P, M   (asked for with RENDEZVOUS_CONFIG)
  *   link        master <-> engine         M, E
+ *   watch       master <-> watcher        M, W
  *   definition  master -> apppool-spawn   M      (in a memfd, not on a socket)
  */
 #ifndef APPPOOL_PROTOCOL_H
@@ -168,11 +169,26 @@ enum wire_status {
     STATUS_FAILED = 8        /* a restart whose new code does not start; else */
 };
 
+/* How to watch an application's files (WATCH). */
+enum watch_how {
+    WATCH_OFF = 0,   /* it has no process */
+    WATCH_FRESH = 1, /* what is there now was there before the start */
+    WATCH_ON = 2     /* a new engine: compare with what was seen last */
+};
+
+/* What was seen there (SEEN). */
+enum watch_seen {
+    SEEN_RESTART = 1, /* restart.txt has appeared or has another time */
+    SEEN_ALWAYS = 2,  /* always_restart.txt is there */
+    SEEN_STARTUP = 4  /* the startup file has changed */
+};
+
 /* Senders. */
 #define FROM_CLIENT 1
 #define FROM_ENGINE 2
 #define FROM_MASTER 4
 #define FROM_PARENT 8
+#define FROM_WATCHER 16
 
 /*
  * Definitions. CONFIGURE and DEFINE pass from the httpd parent through the
@@ -293,7 +309,17 @@ enum wire_status {
     X(104, ADOPT, FROM_ENGINE, F(APP) | F(ROOT), F(LOWER) | F(LOWEST_USER),   \
       0, 0, "a root that only a client named; APP 0: no template -> ADOPTED") \
     X(105, READY, FROM_ENGINE, F(PROCESS), 0, 0, 0,                           \
-      "the start is over, its time-out and patience too; no answer")
+      "the start is over, its time-out and patience too; no answer")         \
+    /* engine -> master -> watcher */                                         \
+    X(111, WATCH, FROM_ENGINE | FROM_MASTER, F(APP) | F(NUMBER), 0, 0, 0,     \
+      "look at its restart files once a second: enum watch_how; no answer")   \
+    X(112, MEASURE, FROM_ENGINE | FROM_MASTER, F(PROCESS), F(PID), 0, 0,      \
+      "how large is it (the master adds the pid) -> MEASURED")                \
+    /* watcher -> master -> engine */                                         \
+    X(113, SEEN, FROM_WATCHER | FROM_MASTER, F(APP) | F(NUMBER), 0, 0, 0,     \
+      "what has changed there: set of enum watch_seen")                       \
+    X(114, MEASURED, FROM_WATCHER | FROM_MASTER, F(PROCESS) | F(NUMBER), 0,   \
+      0, 0, "its memory in KiB: PSS; where refused RSS less shared")
 
 enum wire_type {
 #define WIRE_TYPE_ENUM(number, name, senders, needs, takes, fmin, fmax, says)  \

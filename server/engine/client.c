@@ -239,11 +239,14 @@ void client_on_new(struct engine *engine, struct wire_message *m)
     client->pid = (pid_t)wire_get_u32(m, FIELD_PID, 0);
     client->uid = wire_get_u32(m, FIELD_UID, UINT32_MAX);
     client->admin = wire_get_u32(m, FIELD_ADMIN, 0) != 0;
+    client->inherited = !engine->started;
     TAILQ_INIT(&client->channels);
     apr_hash_set(engine->clients, &client->number, sizeof client->number,
                  client);
-    client->patience = loop_timer_add(engine->loop, HELLO_PATIENCE_US,
-                                      on_no_hello, client);
+    if (!client->inherited) {
+        client->patience = loop_timer_add(engine->loop, HELLO_PATIENCE_US,
+                                          on_no_hello, client);
+    }
     if (!take_board(client, m) || channel_new(client, 0, fd) == NULL) {
         client_drop(client);
     }
@@ -345,7 +348,7 @@ static bool is_allowed(struct channel *channel, enum when when,
 {
     struct client *client = channel->client;
 
-    if (when != ALWAYS && !client->greeted) {
+    if (when != ALWAYS && !client->greeted && !client->inherited) {
         client_fail(client, "a message before HELLO");
         return false;
     }

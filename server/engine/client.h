@@ -33,6 +33,7 @@ struct client {
     uint32_t generation;     /* of the configuration it runs with; 0: none */
     bool admin;
     bool greeted;            /* HELLO has come */
+    bool inherited;          /* an engine before us may have had its HELLO */
     bool failed;             /* to be dropped at the end of this handler */
     struct loop_timer *patience; /* with a client that has not said HELLO */
     TAILQ_HEAD(, channel) channels;

@@ -12,7 +12,6 @@
 #include "client.h"
 #include "lend.h"
 #include "link.h"
-#include "running.h"
 #include "socket.h"
 
 #define SECONDS INT64_C(1000000)
@@ -141,6 +140,7 @@ void definition_on_define(struct engine *engine, struct wire_message *m)
     }
     d->generation = engine->coming;
     d->flags = wire_get_u32(m, FIELD_FLAGS, 0);
+    d->memory_mib = limits.memory_mib;
     fd_close(&d->log_fd);
     d->log_fd = wire_take_fd(m, 0);
     if (d->app == NULL) {
@@ -177,7 +177,7 @@ void definition_sweep(struct engine *engine)
             log_info("app %s: no longer configured", d->root);
             core_app_remove(&d->app, engine_now(engine));
         }
-        if (d->app == NULL && !running_any(engine, d)) {
+        if (d->app == NULL && d->n_processes == 0) {
             definition_free(engine, d);
         }
     }

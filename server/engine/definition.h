@@ -20,6 +20,9 @@ struct definition {
     uint32_t protocol;    /* enum apppool_protocol */
     uint32_t flags;       /* enum apppool_define_flags */
     char *user;           /* of its processes, as spawn told; "" before */
+    uint32_t memory_mib;  /* PoolMemoryLimit; 0: none */
+    unsigned n_processes; /* struct running that point here */
+    bool is_watched;      /* watch.c */
     int log_fd;           /* PoolLogFile or its vhost's log; -1: our own log */
     TAILQ_HEAD(, restart_wait) restart_waits; /* admin.c */
 };

@@ -17,6 +17,7 @@
 #include "lend.h"
 #include "link.h"
 #include "running.h"
+#include "watch.h"
 
 #define LINK_FD 3
 #define LOOK_US APR_USEC_PER_SEC
@@ -119,6 +120,7 @@ static void on_look(void *baton)
 
     engine->look = loop_timer_add(engine->loop, LOOK_US, on_look, engine);
     lend_look(engine);
+    watch_measure(engine);
     engine_settle(engine);
 }
 

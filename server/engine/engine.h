@@ -9,6 +9,8 @@
  *   definition.c  applications as they are configured
  *   running.c     processes: start, reports, end
  *   output.c      what applications print, line by line
+ *   watch.c       restart files and memory, as the watcher sees them
+ *   page.c        a failed start as a page for a person
  *   admin.c       limits, clear, restart
  *   status.c      everything as JSON
  *   core.h        the policy, which none of these know from inside

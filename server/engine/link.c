@@ -14,6 +14,7 @@
 #include "lend.h"
 #include "running.h"
 #include "socket.h"
+#include "watch.h"
 
 typedef void link_handler(struct engine *engine, struct wire_message *m);
 
@@ -24,6 +25,7 @@ static void on_start(struct engine *engine, struct wire_message *m)
     if (wire_get_u32(m, FIELD_STATUS, 0) != 0) {
         lend_take_over(engine);
         running_take_over_all(engine);
+        watch_again(engine);
         client_reset_all(engine);
     }
 }
@@ -62,6 +64,8 @@ static const struct {
     { MSG_CONNECTED, lend_on_connected },
     { MSG_CONNECT_ERROR, lend_on_connect_error },
     { MSG_SLOT_KEPT, lend_on_slot_kept },
+    { MSG_SEEN, watch_on_seen },
+    { MSG_MEASURED, watch_on_measured },
     { MSG_START, on_start },
     { MSG_STOP, on_stop },
     { MSG_PING, on_ping },
@@ -261,6 +265,16 @@ void link_drop_channel(struct engine *engine, uint32_t client, uint32_t channel)
 {
     SEND(engine, MSG_DROP_CHANNEL, { FIELD_CLIENT, client },
          { FIELD_CHANNEL, channel });
+}
+
+void link_watch(struct engine *engine, uint32_t app, enum watch_how how)
+{
+    SEND(engine, MSG_WATCH, { FIELD_APP, app }, { FIELD_NUMBER, how });
+}
+
+void link_measure(struct engine *engine, uint32_t process)
+{
+    SEND(engine, MSG_MEASURE, { FIELD_PROCESS, process });
 }
 
 void link_adopt(struct engine *engine, uint32_t request_id,

@@ -13,6 +13,7 @@
 
 #include "lend.h"
 #include "link.h"
+#include "watch.h"
 
 void running_log(const struct running *running, enum log_level level,
                  const char *format, ...)
@@ -33,18 +34,6 @@ struct running *running_find(struct engine *engine, uint32_t number)
     return apr_hash_get(engine->processes, &number, sizeof number);
 }
 
-bool running_any(struct engine *engine, const struct definition *definition)
-{
-    for (apr_hash_index_t *i = apr_hash_first(NULL, engine->processes);
-         i != NULL; i = apr_hash_next(i)) {
-        if (((struct running *)apr_hash_this_val(i))->definition ==
-            definition) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static struct running *running_new(struct engine *engine, uint32_t number,
                                    struct definition *definition)
 {
@@ -56,6 +45,7 @@ static struct running *running_new(struct engine *engine, uint32_t number,
     running->engine = engine;
     running->number = number;
     running->definition = definition;
+    definition->n_processes++;
     LIST_INIT(&running->slots);
     apr_hash_set(engine->processes, &running->number, sizeof running->number,
                  running);
@@ -65,14 +55,19 @@ static struct running *running_new(struct engine *engine, uint32_t number,
 static void running_free(struct running *running)
 {
     struct engine *engine = running->engine;
-    bool last = running->definition->app == NULL;
+    struct definition *definition = running->definition;
 
     apr_hash_set(engine->processes, &running->number, sizeof running->number,
                  NULL);
     output_close(&running->output);
     free(running->error);
     free(running);
-    if (last) {
+    definition->n_processes--;
+    if (definition->n_processes > 0 || engine->ending) {
+        return;
+    }
+    watch_end(engine, definition);
+    if (definition->app == NULL) {
         definition_sweep(engine);
     }
 }
@@ -87,10 +82,14 @@ void running_start(struct engine *engine, struct core_process *process,
     struct running *running =
         running_new(engine, core_process_number(process), definition);
 
+    watch_begin(engine, definition);
     running->core = process;
     running->preloader = how == CORE_START_PRELOADER;
     core_process_set_baton(process, running);
     if (how == CORE_START_FORK) {
+        struct running *parent = core_process_baton(preloader);
+
+        memcpy(running->user, parent->user, sizeof running->user);
         link_fork(engine, running->number, core_process_number(preloader),
                   listener);
     } else {

@@ -51,9 +51,6 @@ void running_on_gone(struct engine *engine, struct wire_message *m);
 
 struct running *running_find(struct engine *engine, uint32_t number);
 
-/* Does the definition have a process? */
-bool running_any(struct engine *engine, const struct definition *definition);
-
 /* Hand those of an engine before to the core. */
 void running_take_over_all(struct engine *engine);
 

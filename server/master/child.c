@@ -4,7 +4,9 @@
  */
 #include "child.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,6 +26,21 @@ int child_keep_descriptors(int *fds, unsigned n)
         }
     }
     return close_range(n, ~0u, CLOSE_RANGE_CLOEXEC);
+}
+
+int child_become_user(uid_t uid, gid_t gid)
+{
+    uid_t r, e, s;
+
+    if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
+        setresuid(uid, uid, uid) < 0 || getresuid(&r, &e, &s) < 0) {
+        return -1;
+    }
+    if (r != uid || e != uid || s != uid || setuid(0) == 0) {
+        errno = EPERM;
+        return -1;
+    }
+    return 0;
 }
 
 void child_reset_signals(void)

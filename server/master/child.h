@@ -7,12 +7,19 @@
 #define APPPOOL_MASTER_CHILD_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 /*
  * Make fds[i] (any numbers, also twice) descriptor i, not close-on-exec, and
  * close every other at exec. 0 or -1 (errno).
  */
 int child_keep_descriptors(int *fds, unsigned n);
+
+/*
+ * Become this user for good, with no other group; checked, also that there is
+ * no way back. Only as root. 0 or -1 (errno).
+ */
+int child_become_user(uid_t uid, gid_t gid);
 
 /* No signal is blocked, all are at their default. */
 void child_reset_signals(void);

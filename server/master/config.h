@@ -20,6 +20,7 @@ struct definition {
     struct wire_message message; /* DEFINE; owned, without its descriptor */
     int log_fd;                  /* owned; -1: the generation's, or ours */
     uint32_t origin;             /* adopted: its template's number; 0: none */
+    bool is_watched;             /* its restart files, by the watcher */
     char *key;                   /* adopted: in master->adopted; owned */
 };
 

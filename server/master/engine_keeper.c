@@ -5,7 +5,6 @@
 #include "engine_keeper.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -127,23 +126,7 @@ void engine_keeper_on_pong(struct master *m, struct wire_message *msg)
 
 static int become_engine_user(const struct master *m)
 {
-    uid_t r, e, s;
-
-    if (m->uid != 0) {
-        return 0;
-    }
-    if (setgroups(0, NULL) < 0 ||
-        setresgid(m->engine_gid, m->engine_gid, m->engine_gid) < 0 ||
-        setresuid(m->engine_uid, m->engine_uid, m->engine_uid) < 0 ||
-        getresuid(&r, &e, &s) < 0) {
-        return -1;
-    }
-    if (r != m->engine_uid || e != m->engine_uid || s != m->engine_uid ||
-        setuid(0) == 0) {
-        errno = EPERM;
-        return -1;
-    }
-    return 0;
+    return m->uid == 0 ? child_become_user(m->engine_uid, m->engine_gid) : 0;
 }
 
 /* In the child. The log is at 2; standard output goes there, too. */

@@ -17,6 +17,7 @@
 #include "report.h"
 #include "socket.h"
 #include "spawn.h"
+#include "watcher_keeper.h"
 
 /* At most this many messages a turn, so that everybody gets his. */
 #define MESSAGES_A_TURN 64
@@ -43,6 +44,8 @@ static const struct {
     { MSG_DROP_CHANNEL, client_on_drop_channel },
     { MSG_ADOPT, adopt_on_adopt },
     { MSG_PONG, engine_keeper_on_pong },
+    { MSG_WATCH, watcher_on_watch },
+    { MSG_MEASURE, watcher_on_measure },
 };
 
 static void dispatch(struct master *m, struct wire_message *msg)

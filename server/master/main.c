@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * main.c - apppool-server: the master, or with --engine the engine.
+ * main.c - apppool-server: the master; with --engine or --watcher those.
  *
  * Not for running by hand: libapppool starts it, with the sockets that lead to
  * it at fixed descriptors (master.h). What else is open is closed here, too:
@@ -15,16 +15,18 @@
 #include <unistd.h>
 
 #include "engine.h"
+#include "watcher.h"
 #include "log.h"
 #include "master.h"
 #include "installed.h"
 
-enum { OPTION_ENGINE = 256, OPTION_VERSION, OPTION_HELP, OPTION_SPAWN_SERVER,
+enum { OPTION_ENGINE = 256, OPTION_WATCHER, OPTION_VERSION, OPTION_HELP, OPTION_SPAWN_SERVER,
        OPTION_ENVIRONMENT, OPTION_RUBY, OPTION_USER, OPTION_RUNTIME_DIR,
        OPTION_ADMIN };
 
 static const struct option long_options[] = {
     { "engine",       no_argument,       NULL, OPTION_ENGINE       },
+    { "watcher",      no_argument,       NULL, OPTION_WATCHER      },
     { "version",      no_argument,       NULL, OPTION_VERSION      },
     { "help",         no_argument,       NULL, OPTION_HELP         },
     { "spawn-server", required_argument, NULL, OPTION_SPAWN_SERVER },
@@ -45,13 +47,15 @@ static const char usage[] =
     "a program that uses libapppool, which pass it its sockets; it cannot be\n"
     "run by hand.\n";
 
-enum role { ROLE_MASTER, ROLE_ENGINE, ROLE_DONE, ROLE_WRONG };
+enum role { ROLE_MASTER, ROLE_ENGINE, ROLE_WATCHER, ROLE_DONE, ROLE_WRONG };
 
 static enum role set_option(int option, struct master_options *options)
 {
     switch (option) {
     case OPTION_ENGINE:
         return ROLE_ENGINE;
+    case OPTION_WATCHER:
+        return ROLE_WATCHER;
     case OPTION_VERSION:
         puts("apppool-server " APPPOOL_VERSION);
         return ROLE_DONE;
@@ -159,6 +163,8 @@ int main(int argc, char **argv)
         return 1;
     case ROLE_ENGINE:
         return engine_main();
+    case ROLE_WATCHER:
+        return watcher_main();
     default:
         return run_master(&options);
     }

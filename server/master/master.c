@@ -24,6 +24,7 @@
 #include "reaper.h"
 #include "socket.h"
 #include "stop.h"
+#include "watcher_keeper.h"
 
 struct master *master_new(const struct master_options *options, apr_pool_t *p)
 {
@@ -39,7 +40,7 @@ struct master *master_new(const struct master_options *options, apr_pool_t *p)
     m->engine_uid = m->uid;
     m->engine_gid = getegid();
     m->parent_pidfd = m->signal_fd = m->link = m->engine_pidfd = -1;
-    m->null_fd = -1;
+    m->null_fd = m->watcher = -1;
     m->previous.log_fd = m->current.log_fd = m->coming.log_fd = -1;
     wire_message_init(&m->previous.configure);
     wire_message_init(&m->current.configure);
@@ -65,6 +66,7 @@ void master_free(struct master **master)
     }
     *master = NULL;
     engine_keeper_end(m);
+    watcher_keeper_end(m);
     loop_timer_cancel(&m->stop_timer);
     loop_timer_cancel(&m->accept_timer);
     gate_close_all(m);
@@ -250,6 +252,7 @@ int master_run(const struct master_options *options)
         log_error("the pool server cannot start: %s", strerror(-rc));
     } else {
         engine_keeper_start(m);
+        watcher_keeper_start(m);
         loop_run(m->loop);
         log_info("the server has ended");
     }

@@ -8,6 +8,7 @@
  *   adopt.c        definitions for roots that only a client named
  *   engine_link.c  the socket to the engine: queue and dispatch
  *   engine_keeper.c  starts the engine, tells it everything, pings it
+ *   watcher_keeper.c  starts the watcher, passes on what it sees
  *   child.c        between fork and exec
  *   spawn.c        starts apppool-spawn, lets preloaders fork
  *   listener.c     sockets without a name
@@ -120,6 +121,11 @@ struct master {
     unsigned unanswered_pings;
     bool engine_before;            /* there was an engine before this one */
     struct loop_timer *engine_timer; /* ping, or the next start */
+
+    int watcher;                   /* socket to the watcher; -1: none */
+    struct loop_watch *watcher_watch;
+    pid_t watcher_pid;             /* 0: none */
+    struct loop_timer *watcher_timer; /* until the next start of one */
 
     int null_fd;                   /* /dev/null; -1: none */
     unsigned n_killed;             /* see reaper_kill_children() */

@@ -19,6 +19,7 @@
 #include "engine_keeper.h"
 #include "processes.h"
 #include "socket.h"
+#include "watcher_keeper.h"
 
 static void reap(struct master *m, pid_t pid)
 {
@@ -33,6 +34,8 @@ static void reap(struct master *m, pid_t pid)
         process_ended(p, status);
     } else if (pid == m->engine_pid) {
         engine_keeper_died(m, status);
+    } else if (pid == m->watcher_pid) {
+        watcher_keeper_died(m, status);
     }
 }
 
@@ -76,12 +79,17 @@ static bool has_leader(pid_t session)
     return read_stat(session, &state, &ignored) && state != 'Z';
 }
 
+static bool is_ours(const struct master *m, pid_t pid)
+{
+    return pid == m->engine_pid || pid == m->watcher_pid;
+}
+
 static void end_orphan(struct master *m, pid_t pid)
 {
     pid_t session;
     char state;
 
-    if (pid == m->engine_pid || process_find_pid(m, pid) != NULL ||
+    if (is_ours(m, pid) || process_find_pid(m, pid) != NULL ||
         !read_stat(pid, &state, &session) || state == 'Z') {
         return;
     }
@@ -124,7 +132,7 @@ void reaper_run(struct master *m)
 
 static void kill_child(struct master *m, pid_t pid)
 {
-    if (pid != m->engine_pid) {
+    if (!is_ours(m, pid)) {
         kill(pid, SIGKILL);
         m->n_killed++;
     }

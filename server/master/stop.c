@@ -11,6 +11,7 @@
 #include "engine_link.h"
 #include "processes.h"
 #include "reaper.h"
+#include "watcher_keeper.h"
 
 #define DRAIN_TIME (5 * APR_USEC_PER_SEC)
 #define END_TIME   (APR_USEC_PER_SEC * 3 / 2)
@@ -39,6 +40,7 @@ static void kill_everything(struct master *m)
     process_signal_all(m, SIGKILL);
     reaper_kill_children(m);
     engine_keeper_end(m);
+    watcher_keeper_end(m);
 }
 
 static void give_up(struct master *m)

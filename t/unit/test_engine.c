@@ -32,12 +32,18 @@ static struct wire_message m; /* the one received last */
 
 /* Messages --------------------------------------------------------------------- */
 
+static void receive(int fd, unsigned from)
+{
+    ck_assert_int_eq(wire_wait_readable(fd, PATIENCE_MS), 1);
+    ck_assert_int_eq(wire_receive(fd, &m, from, NULL), 1);
+}
+
+/* The next message; what is for the watcher may come in between. */
 static void expect(int fd, unsigned from, enum wire_type type)
 {
-    const char *why = NULL;
-
-    ck_assert_int_eq(wire_wait_readable(fd, PATIENCE_MS), 1);
-    ck_assert_int_eq(wire_receive(fd, &m, from, &why), 1);
+    do {
+        receive(fd, from);
+    } while (wire_type(&m) == MSG_WATCH && type != MSG_WATCH);
     ck_assert_str_eq(wire_type_name(wire_type(&m)), wire_type_name(type));
 }
 
@@ -495,6 +501,35 @@ START_TEST(the_end_of_a_client_gives_its_sessions_back)
 }
 END_TEST
 
+START_TEST(a_touched_restart_file_starts_new_code)
+{
+    uint32_t process, slot;
+    int app = get_session(&process, &slot);
+    struct wire_message out;
+
+    begin(&out, MSG_SEEN, 0);
+    wire_put_u32(&out, FIELD_APP, APP);
+    wire_put_u32(&out, FIELD_NUMBER, SEEN_RESTART);
+    finish(master, &out);
+    expect(master, FROM_ENGINE, MSG_SPAWN); /* its successor comes up first */
+    ck_assert_uint_ne(wire_get_u32(&m, FIELD_PROCESS, 0), process);
+    fd_close(&app);
+}
+END_TEST
+
+START_TEST(files_are_watched_until_the_last_process_ends)
+{
+    uint32_t process, slot;
+    int app = get_session(&process, &slot);
+
+    give_back(slot, MSG_RETURN);
+    tell_gone(process, 0);
+    expect(master, FROM_ENGINE, MSG_WATCH);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_NUMBER, 9), WATCH_OFF);
+    fd_close(&app);
+}
+END_TEST
+
 START_TEST(the_status_is_json_in_a_memfd)
 {
     uint32_t process, slot;
@@ -558,6 +593,8 @@ int main(void)
         a_process_that_dies_silently_is_described_by_its_end,
         the_death_of_a_process_revokes_its_slots,
         the_end_of_a_client_gives_its_sessions_back,
+        a_touched_restart_file_starts_new_code,
+        files_are_watched_until_the_last_process_ends,
         the_status_is_json_in_a_memfd);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

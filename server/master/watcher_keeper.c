@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * watcher_keeper.c - see watcher_keeper.h.
+ */
+#include "watcher_keeper.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "config.h"
+#include "engine_link.h"
+#include "processes.h"
+#include "socket.h"
+
+#define RETRY apr_time_from_sec(1)
+
+/* What it keeps of root: looking into folders, and at other users' memory. */
+#define KEPT_CAPABILITIES                                                     \
+    ((1u << CAP_DAC_READ_SEARCH) | (1u << CAP_SYS_PTRACE))
+
+/* Between fork and exec ------------------------------------------------------*/
+
+/* What a container does not have cannot be kept: then it looks at less. */
+static void keep_capabilities(void)
+{
+    struct __user_cap_header_struct header = {
+        .version = _LINUX_CAPABILITY_VERSION_3,
+    };
+    struct __user_cap_data_struct data[2];
+
+    if (syscall(SYS_capget, &header, data) < 0) {
+        return;
+    }
+    data[0].permitted &= KEPT_CAPABILITIES;
+    data[0].effective = data[0].permitted;
+    data[0].inheritable = data[0].permitted;
+    data[1] = (struct __user_cap_data_struct){ 0 };
+    syscall(SYS_capset, &header, data);
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH, 0, 0);
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SYS_PTRACE, 0, 0);
+}
+
+static int become_watcher(const struct master *m)
+{
+    if (m->uid != 0) {
+        return 0;
+    }
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
+        child_become_user(m->engine_uid, m->engine_gid) < 0) {
+        return -1;
+    }
+    keep_capabilities();
+    return 0;
+}
+
+static void run(const struct master *m, int socket)
+{
+    static const char program[] = "/proc/self/exe";
+    char *words[] = { (char *)(uintptr_t) "apppool-server",
+                      (char *)(uintptr_t) "--watcher", NULL };
+    int fds[] = { m->null_fd, STDERR_FILENO, STDERR_FILENO, socket };
+
+    if (child_keep_descriptors(fds, 4) == 0 && setsid() >= 0 &&
+        become_watcher(m) == 0 &&
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) {
+        child_reset_signals();
+        execv(program, words);
+    }
+    log_error("the watcher cannot be run as uid %u: %s",
+              (unsigned)m->engine_uid, strerror(errno));
+    _exit(1);
+}
+
+/* Talking to it --------------------------------------------------------------*/
+
+static void ask_to_watch(struct master *m, const struct definition *d,
+                         uint32_t how)
+{
+    struct wire_message msg;
+
+    wire_send(m->watcher, &d->message);
+    wire_message_init(&msg);
+    wire_message_begin(&msg, MSG_WATCH, 0);
+    wire_put_u32(&msg, FIELD_APP, d->number);
+    wire_put_u32(&msg, FIELD_NUMBER, how);
+    wire_send(m->watcher, &msg);
+    wire_message_clear(&msg);
+}
+
+void watcher_on_watch(struct master *m, struct wire_message *msg)
+{
+    struct definition *d = config_find(m, wire_get_u32(msg, FIELD_APP, 0));
+    uint32_t how = wire_get_u32(msg, FIELD_NUMBER, WATCH_OFF);
+
+    if (d == NULL) {
+        return;
+    }
+    d->is_watched = how != WATCH_OFF;
+    if (m->watcher >= 0) {
+        ask_to_watch(m, d, how);
+    }
+}
+
+void watcher_on_measure(struct master *m, struct wire_message *msg)
+{
+    struct process *p = process_find(m, wire_get_u32(msg, FIELD_PROCESS, 0));
+    struct wire_message out;
+
+    if (p == NULL || p->pid == 0 || m->watcher < 0) {
+        return;
+    }
+    wire_message_init(&out);
+    wire_message_begin(&out, MSG_MEASURE, 0);
+    wire_put_u32(&out, FIELD_PROCESS, p->number);
+    wire_put_u32(&out, FIELD_PID, (uint32_t)p->pid);
+    wire_send(m->watcher, &out);
+    wire_message_clear(&out);
+}
+
+static void pass_on(struct master *m, const struct wire_message *msg)
+{
+    struct wire_message out;
+
+    wire_message_init(&out);
+    wire_copy(&out, msg);
+    engine_link_send(m, &out);
+}
+
+static void on_ready(void *baton, int fd, unsigned events)
+{
+    struct master *m = baton;
+    struct wire_message msg;
+    int rc;
+
+    (void)events;
+    wire_message_init(&msg);
+    while ((rc = wire_receive(fd, &msg, FROM_WATCHER, NULL)) == 1) {
+        pass_on(m, &msg);
+    }
+    wire_message_clear(&msg);
+    if (rc == 0) { /* its end follows through the reaper */
+        loop_unwatch(&m->watcher_watch);
+    }
+}
+
+/* Starting and ending --------------------------------------------------------*/
+
+static void on_retry(void *baton)
+{
+    struct master *m = baton;
+
+    m->watcher_timer = NULL;
+    watcher_keeper_start(m);
+}
+
+static int start(struct master *m)
+{
+    int ends[2];
+    int rc = wire_pair(ends);
+
+    if (rc < 0) {
+        return rc;
+    }
+    m->watcher_pid = fork();
+    if (m->watcher_pid == 0) {
+        run(m, ends[1]);
+    }
+    rc = m->watcher_pid < 0 ? -errno : 0;
+    fd_close(&ends[1]);
+    m->watcher = ends[0];
+    if (rc == 0) {
+        m->watcher_watch = loop_watch(m->loop, m->watcher, LOOP_READ, on_ready,
+                                      m);
+    }
+    return rc;
+}
+
+static void watch_all_again(struct master *m)
+{
+    for (apr_hash_index_t *i = apr_hash_first(NULL, m->definitions); i != NULL;
+         i = apr_hash_next(i)) {
+        const struct definition *d = apr_hash_this_val(i);
+
+        if (d->is_watched) {
+            ask_to_watch(m, d, WATCH_FRESH);
+        }
+    }
+}
+
+void watcher_keeper_start(struct master *m)
+{
+    int rc = start(m);
+
+    if (rc < 0) {
+        log_error("no watcher could be started: %s", strerror(-rc));
+        watcher_keeper_end(m);
+        m->watcher_timer = loop_timer_add(m->loop, RETRY, on_retry, m);
+        return;
+    }
+    watch_all_again(m);
+}
+
+void watcher_keeper_died(struct master *m, int status)
+{
+    watcher_keeper_end(m);
+    if (m->phase == MASTER_RUNNING) {
+        log_error("the watcher ended (status %d) and is started again",
+                  status);
+        m->watcher_timer = loop_timer_add(m->loop, RETRY, on_retry, m);
+    }
+}
+
+void watcher_keeper_end(struct master *m)
+{
+    loop_timer_cancel(&m->watcher_timer);
+    loop_unwatch(&m->watcher_watch);
+    fd_close(&m->watcher);
+    m->watcher_pid = 0;
+}

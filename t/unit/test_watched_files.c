@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_watched_files.c - which changes of restart.txt and its kin count, and
+ * whose memory may be looked at.
+ */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "apppool/protocol.h"
+#include "files.h"
+#include "memory.h"
+
+static char root[] = "/tmp/apppool-files.XXXXXX";
+static struct files files;
+
+static const char *in_root(const char *name)
+{
+    static char path[256];
+
+    snprintf(path, sizeof path, "%s/%s", root, name);
+    return path;
+}
+
+static void setup(void)
+{
+    ck_assert_ptr_nonnull(mkdtemp(root));
+    ck_assert_int_eq(mkdir(in_root("tmp"), 0755), 0);
+    files_init(&files, root, "tmp", "wsgi.py");
+}
+
+static void teardown(void)
+{
+    static const char *const names[] = { "tmp/restart.txt", "wsgi.py",
+                                         "tmp/always_restart.txt" };
+
+    files_clear(&files);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        unlink(in_root(names[i]));
+    }
+    ck_assert_int_eq(rmdir(in_root("tmp")), 0);
+    ck_assert_int_eq(rmdir(root), 0);
+}
+
+/* Make it with this modification time, seconds. */
+static void touch(const char *name, time_t at)
+{
+    const struct timespec times[2] = { { at, 0 }, { at, 0 } };
+    int fd = open(in_root(name), O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(futimens(fd, times), 0);
+    close(fd);
+}
+
+START_TEST(a_first_appearance_counts_once)
+{
+    files_remember(&files);
+    touch("tmp/restart.txt", 1000);
+    ck_assert_uint_eq(files_look(&files), SEEN_RESTART);
+    ck_assert_uint_eq(files_look(&files), 0);
+}
+END_TEST
+
+START_TEST(one_that_was_there_before_does_not_count)
+{
+    touch("tmp/restart.txt", 1000);
+    files_remember(&files);
+    ck_assert_uint_eq(files_look(&files), 0);
+}
+END_TEST
+
+START_TEST(another_time_counts_even_an_older_one)
+{
+    touch("tmp/restart.txt", 1000);
+    files_remember(&files);
+    touch("tmp/restart.txt", 999);
+    ck_assert_uint_eq(files_look(&files), SEEN_RESTART);
+}
+END_TEST
+
+START_TEST(deletion_never_counts)
+{
+    touch("tmp/restart.txt", 1000);
+    files_remember(&files);
+    ck_assert_int_eq(unlink(in_root("tmp/restart.txt")), 0);
+    ck_assert_uint_eq(files_look(&files), 0);
+    touch("tmp/restart.txt", 1001);
+    ck_assert_uint_eq(files_look(&files), SEEN_RESTART);
+}
+END_TEST
+
+START_TEST(always_restart_is_told_as_long_as_it_is_there)
+{
+    files_remember(&files);
+    touch("tmp/always_restart.txt", 1000);
+    ck_assert_uint_eq(files_look(&files), SEEN_ALWAYS);
+    ck_assert_uint_eq(files_look(&files), SEEN_ALWAYS);
+    ck_assert_int_eq(unlink(in_root("tmp/always_restart.txt")), 0);
+    ck_assert_uint_eq(files_look(&files), 0);
+}
+END_TEST
+
+START_TEST(a_changed_startup_file_is_told)
+{
+    touch("wsgi.py", 1000);
+    files_remember(&files);
+    touch("wsgi.py", 1001);
+    ck_assert_uint_eq(files_look(&files), SEEN_STARTUP);
+}
+END_TEST
+
+START_TEST(a_fifo_keeps_nobody_waiting)
+{
+    files_remember(&files);
+    ck_assert_int_eq(mkfifo(in_root("tmp/restart.txt"), 0644), 0);
+    ck_assert_uint_eq(files_look(&files), SEEN_RESTART);
+}
+END_TEST
+
+START_TEST(a_link_is_looked_at_itself_and_not_followed)
+{
+    files_remember(&files);
+    ck_assert_int_eq(symlink("/proc/self/stat", in_root("tmp/restart.txt")),
+                     0);
+    ck_assert_uint_eq(files_look(&files), SEEN_RESTART);
+    ck_assert_uint_eq(files_look(&files), 0); /* its target changes all the time */
+}
+END_TEST
+
+START_TEST(memory_is_told_of_children_only)
+{
+    uint32_t kib = 0;
+
+    ck_assert_int_eq(memory_of(getpid(), getppid(), &kib), 0);
+    ck_assert_uint_gt(kib, 100);
+    ck_assert_int_eq(memory_of(1, getpid(), &kib), -EPERM);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("watched files");
+    TCase *tcase = tcase_create("files");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, a_first_appearance_counts_once);
+    tcase_add_test(tcase, one_that_was_there_before_does_not_count);
+    tcase_add_test(tcase, another_time_counts_even_an_older_one);
+    tcase_add_test(tcase, deletion_never_counts);
+    tcase_add_test(tcase, always_restart_is_told_as_long_as_it_is_there);
+    tcase_add_test(tcase, a_changed_startup_file_is_told);
+    tcase_add_test(tcase, a_fifo_keeps_nobody_waiting);
+    tcase_add_test(tcase, a_link_is_looked_at_itself_and_not_followed);
+    tcase_add_test(tcase, memory_is_told_of_children_only);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
