@@ -378,7 +378,7 @@ module Apppool
     private
 
     def url_scheme(env)
-      return 'https' if %w[on 1].include?(env['HTTPS']&.downcase)
+      return 'https' if env['HTTPS']&.match?(/\A(?:on|1)\z/i)
       env['REQUEST_SCHEME'] == 'https' ? 'https' : 'http'
     end
 
@@ -405,6 +405,7 @@ module Apppool
   # Sends what the application answers, framed as the README says.
   class Response
     NAME = /\A[!#$%&'*+\-.^_`|~0-9A-Za-z]+\z/.freeze
+    BODYLESS = [204, 304].freeze
     INTERNAL_ERROR = [500, { 'content-type' => 'text/plain' },
                       ["Internal Server Error\n"]].freeze
     attr_reader :begun      # the header has been sent
@@ -420,7 +421,7 @@ module Apppool
 
     def send(status, headers, body)
       @head, @length = header(status.to_i, headers)
-      @bodyless = @is_head || [204, 304].include?(status.to_i)
+      @bodyless = @is_head || BODYLESS.include?(status.to_i)
       if @bodyless then start(0)
       elsif body.respond_to?(:to_ary) then send_array(body.to_ary)
       elsif (file = file_of(body)) then send_file(file)
@@ -456,7 +457,7 @@ module Apppool
       length = nil
       headers.each do |name, value|
         next if name.start_with?('rack.')
-        raise ArgumentError, "header name #{name.inspect}" unless NAME =~ name
+        raise ArgumentError, "header name #{name.inspect}" unless name.match?(NAME)
         lower = name.downcase
         length = content_length(value) if lower == 'content-length'
         add_lines(text, name, value) unless lower == 'x-apppool-frame'
@@ -715,6 +716,10 @@ module Apppool
       while !@stopping && (connection = @waiter.take)
         attend(connection)
       end
+    ensure
+      # Whatever ended this thread (Thread.exit in a request): the process
+      # ends after it, and the pool makes a new one.
+      @stop_w.write_nonblock('!', exception: false)
     end
 
     def attend(connection)

@@ -19,9 +19,10 @@ The `random` module seeds itself anew that way without being asked.
 How a request runs: Server waits (epoll) for a Connection to become readable,
 read_request() takes one request from it, Response sends what the application
 answers. With --threads 1 all of it happens in the main thread, three system
-calls a request. With more, each worker thread waits on the same epoll
-descriptor, where every descriptor is armed for one event at a time, and the
-main thread looks after signals and the report socket only.
+calls a request, and a second thread sleeps until a signal comes or the pool
+goes. With more, each worker thread waits on the same epoll descriptor, where
+every descriptor is armed for one event at a time, and the main thread does
+what the second one does otherwise.
 """
 
 import errno
@@ -729,6 +730,12 @@ class ThreadedServer(Server):
         self._threads = [
             threading.Thread(target=self._work, name="request-%d" % i,
                              daemon=True) for i in range(n_threads)]
+
+    def _work(self):
+        try:
+            super()._work()
+        finally:
+            self._stop()    # a thread too few: better a new process
 
     def _serve(self, signals):
         for thread in self._threads:

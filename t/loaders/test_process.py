@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""test_process.py - signals, threads, forks and the pool's end, all languages."""
+"""test_process.py - signals, threads, forks, the pool's end, all languages."""
 
 import os
 import signal

@@ -124,6 +124,15 @@ def test_fork_hooks_get_their_slot(start):
         assert loader.connect(slot).get("/forked").body == b"%d" % slot
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_killed_thread_ends_the_process(run, threads):
+    app = run("run ->(env) { Thread.exit }\n", threads=threads)
+    client = app.connect()
+    with pytest.raises((pool.Cut, ConnectionError)):
+        client.get("/")
+    assert app.process.wait(pool.PATIENCE_S) == 0
+
+
 def test_exit_handlers_run(run):
     app = run("at_exit { puts 'at exit' }\nrun ->(env) { [200, {}, []] }\n")
     app.connect().get("/")
