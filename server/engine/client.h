@@ -23,6 +23,7 @@ struct channel {
     int fd;                  /* owned */
     struct loop_watch *watch;
     struct request *request; /* the GET without an answer; NULL: none */
+    uint32_t last_get;       /* request id of the last GET; 0: none */
 };
 
 struct client {
@@ -32,7 +33,8 @@ struct client {
     uid_t uid;               /* of who asked the rendezvous */
     uint32_t generation;     /* of the configuration it runs with; 0: none */
     bool admin;
-    bool greeted;            /* HELLO has come */
+    bool greeted;            /* HELLO has come, here or to an engine before */
+    bool said_hello;         /* here */
     bool inherited;          /* an engine before us may have had its HELLO */
     bool failed;             /* to be dropped at the end of this handler */
     struct loop_timer *patience; /* with a client that has not said HELLO */

@@ -90,11 +90,25 @@ static void ask_by_root(struct request *request, const struct wire_message *m)
     TAILQ_INSERT_TAIL(&adoption->waiting, request, next);
 }
 
+/* A GET that the engine before us never read is asked again after RESET, and
+ * then it is here twice. */
+static bool is_repeated(struct channel *channel, const struct wire_message *m)
+{
+    uint32_t id = wire_request_id(m);
+    bool again = id != 0 && id == channel->last_get;
+
+    channel->last_get = id;
+    return again;
+}
+
 void lend_on_get(struct channel *channel, struct wire_message *m)
 {
     struct engine *engine = channel->client->engine;
     struct request *request;
 
+    if (is_repeated(channel, m)) {
+        return;
+    }
     if (channel->request != NULL) {
         client_fail(channel->client, "a second GET before the first's answer");
         return;
