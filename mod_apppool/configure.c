@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * configure.c - CONFIGURE, DEFINE ... COMMIT to the master, DONE back.
+ */
+#include "configure.h"
+
+#include <apr_portable.h>
+#include <apr_strings.h>
+#include <ap_mpm.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <unixd.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "socket.h"
+
+#define ASK_MS 5000
+#define ANSWER_MS 10000
+
+struct sender {
+    int channel;
+    struct wire_message message;
+    int rc;              /* first error, 0: none */
+    apr_pool_t *pool;
+};
+
+static void check(struct sender *sender, int rc)
+{
+    if (sender->rc == 0 && rc < 0) {
+        sender->rc = rc;
+    }
+}
+
+static void put_number(struct sender *sender, enum wire_field field, int value)
+{
+    check(sender, wire_put_u32(&sender->message, field, (uint32_t)value));
+}
+
+/* Where it is not said the server's own default counts. */
+static void put_if_said(struct sender *sender, enum wire_field field,
+                        int value)
+{
+    if (value != UNSET) {
+        put_number(sender, field, value);
+    }
+}
+
+static void put_text(struct sender *sender, enum wire_field field,
+                     const char *text)
+{
+    if (text != NULL) {
+        check(sender, wire_put_text(&sender->message, field, text));
+    }
+}
+
+/* Texts that each end in NUL; nothing where there are none. */
+static void put_list(struct sender *sender, enum wire_field field,
+                     const apr_array_header_t *texts)
+{
+    size_t len = 0;
+    char *all, *at;
+    int i;
+
+    for (i = 0; texts != NULL && i < texts->nelts; i++) {
+        len += strlen(APR_ARRAY_IDX(texts, i, const char *)) + 1;
+    }
+    if (len == 0) {
+        return;
+    }
+    at = all = apr_palloc(sender->pool, len);
+    for (i = 0; i < texts->nelts; i++) {
+        at = apr_cpystrn(at, APR_ARRAY_IDX(texts, i, const char *),
+                         len - (size_t)(at - all)) + 1;
+    }
+    check(sender, wire_put_bytes(&sender->message, field, all, len));
+}
+
+/* A copy of the descriptor goes with the message. */
+static void put_log(struct sender *sender, apr_file_t *log)
+{
+    apr_os_file_t fd;
+    int copy;
+
+    if (log == NULL || apr_os_file_get(&fd, log) != APR_SUCCESS) {
+        return;
+    }
+    copy = fd_duplicate(fd);
+    if (copy < 0) {
+        check(sender, copy);
+        return;
+    }
+    check(sender, wire_put_fd(&sender->message, &copy));
+}
+
+static void send_message(struct sender *sender)
+{
+    int rc = sender->rc;
+
+    while (rc == 0) {
+        rc = wire_send(sender->channel, &sender->message);
+        if (rc != -EAGAIN) {
+            break;
+        }
+        rc = wire_wait_writable(sender->channel, ANSWER_MS);
+        rc = rc > 0 ? 0 : rc == 0 ? -ETIMEDOUT : rc;
+    }
+    check(sender, rc);
+}
+
+static int cpus(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return n > 0 ? (int)n : 1;
+}
+
+static int default_max(void)
+{
+    return cpus() * 2 > 6 ? cpus() * 2 : 6;
+}
+
+static int default_max_waiting(void)
+{
+    int daemons = 0, threads = 0;
+
+    ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &daemons);
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    daemons = daemons * (threads > 0 ? threads : 1) / 2;
+    return daemons > 0 ? daemons : 1;
+}
+
+static void put_limit(uint64_t pair[2], const struct rlimit *limit)
+{
+    if (limit != NULL) {
+        pair[0] = limit->rlim_cur;
+        pair[1] = limit->rlim_max;
+    }
+}
+
+static void put_rlimits(struct sender *sender, const server_rec *s)
+{
+    const core_dir_config *core = ap_get_core_module_config(s->lookup_defaults);
+    struct wire_rlimits limits;
+
+    memset(&limits, 0xff, sizeof(limits));
+    put_limit(limits.cpu, core->limit_cpu);
+    put_limit(limits.mem, core->limit_mem);
+    put_limit(limits.nproc, core->limit_nproc);
+    check(sender, wire_put_bytes(&sender->message, FIELD_RLIMITS, &limits,
+                                 sizeof(limits)));
+}
+
+static void put_inherited_env(struct sender *sender)
+{
+    static const char *const names[] = {"TZ", "TMPDIR"};
+    apr_array_header_t *all = apr_array_make(sender->pool, 2, sizeof(char *));
+    size_t i;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *value = getenv(names[i]);
+
+        if (value != NULL) {
+            APR_ARRAY_PUSH(all, const char *) =
+                apr_pstrcat(sender->pool, names[i], "=", value, NULL);
+        }
+    }
+    put_list(sender, FIELD_INHERITED_ENV, all);
+}
+
+static void send_configure(struct sender *sender, apr_uint32_t generation,
+                           server_rec *s)
+{
+    const struct pool_settings *once = config_once(s);
+    const struct place_config *top = config_place(s->lookup_defaults);
+    uid_t child = geteuid() == 0 ? ap_unixd_config.user_id : geteuid();
+
+    wire_message_begin(&sender->message, MSG_CONFIGURE, 1);
+    put_number(sender, FIELD_GENERATION, (int)generation);
+    put_number(sender, FIELD_MAX, config_number(once->max, default_max()));
+    put_number(sender, FIELD_MAX_IDLE_S, config_number(once->max_idle_s, 300));
+    put_number(sender, FIELD_MAX_SPAWNING,
+               config_number(once->max_spawning, cpus()));
+    put_number(sender, FIELD_MAX_WAITING,
+               config_number(once->max_waiting, default_max_waiting()));
+    put_number(sender, FIELD_USER_SWITCHING,
+               config_number(once->user_switching, 1));
+    put_text(sender, FIELD_LOWEST_USER, config_lowest_user(once));
+    put_list(sender, FIELD_ALLOW_ROOTS, once->allow_roots);
+    put_number(sender, FIELD_CHILD_UID, (int)child);
+    put_rlimits(sender, s);
+    put_inherited_env(sender);
+    put_text(sender, FIELD_ENVIRONMENT, config_environment(top));
+    put_log(sender, s->error_log);
+    send_message(sender);
+}
+
+static int flags_of(const struct definition *d)
+{
+    int flags = 0;
+
+    flags |= d->place->pre_start == 1 && !d->dynamic ? DEFINE_PRE_START : 0;
+    flags |= d->place->rolling_restart == 0 ? DEFINE_NOT_ROLLING : 0;
+    flags |= config_friendly_errors(d->place) ? DEFINE_FRIENDLY_ERRORS : 0;
+    flags |= d->dynamic ? DEFINE_DYNAMIC : 0;
+    flags |= d->site.link ? DEFINE_LINK : 0;
+    return flags;
+}
+
+static void put_limits(struct sender *sender, const struct place_config *place)
+{
+    put_number(sender, FIELD_MIN_INSTANCES,
+               config_number(place->min_instances, 1));
+    put_if_said(sender, FIELD_MAX_PER_APP, place->max_per_app);
+    put_if_said(sender, FIELD_MAX_REQUESTS, place->max_requests);
+    put_if_said(sender, FIELD_MAX_REQUEST_S, place->max_request_s);
+    put_number(sender, FIELD_MAX_QUEUE, config_number(place->max_queue, 100));
+    put_number(sender, FIELD_QUEUE_TIMEOUT_S,
+               config_number(place->queue_timeout_s, 60));
+    put_number(sender, FIELD_START_TIMEOUT_S,
+               config_number(place->start_timeout_s, 90));
+    put_number(sender, FIELD_THREADS, config_number(place->threads, 1));
+    put_number(sender, FIELD_CONCURRENCY,
+               config_number(place->concurrency,
+                             config_number(place->threads, 1)));
+}
+
+static apr_file_t *log_of(const struct definition *d)
+{
+    const struct pool_settings *once = config_once(d->server);
+
+    if (d->place->log_file != NULL) {
+        return apr_hash_get(once->logs, d->place->log_file,
+                            APR_HASH_KEY_STRING);
+    }
+    return d->server->error_log;
+}
+
+static void send_define(struct sender *sender, const struct definition *d)
+{
+    const struct place_config *place = d->place;
+
+    wire_message_begin(&sender->message, MSG_DEFINE, 2);
+    put_number(sender, FIELD_APP, (int)d->number);
+    put_text(sender, FIELD_ROOT, d->dynamic ? "/" : d->site.root);
+    put_number(sender, FIELD_TYPE, d->type);
+    put_number(sender, FIELD_PROTOCOL, PROTOCOL_SCGI);
+    put_text(sender, FIELD_STARTUP_FILE, d->site.startup_file);
+    put_text(sender, FIELD_ENVIRONMENT, config_environment(place));
+    put_text(sender, FIELD_INTERPRETER,
+             definitions_interpreter(place, d->type));
+    put_text(sender, FIELD_USER, place->user);
+    put_text(sender, FIELD_GROUP, place->group);
+    put_list(sender, FIELD_SETENV, definitions_setenv(sender->pool, place));
+    put_text(sender, FIELD_BASE_URI, d->site.base_uri);
+    put_number(sender, FIELD_SPAWN_METHOD,
+               config_number(place->spawn_method, SPAWN_DEFAULT));
+    put_text(sender, FIELD_RESTART_DIR, place->restart_dir);
+    put_number(sender, FIELD_FLAGS, flags_of(d));
+    put_limits(sender, place);
+    put_log(sender, log_of(d));
+    send_message(sender);
+}
+
+static void send_commit(struct sender *sender, apr_uint32_t generation)
+{
+    wire_message_begin(&sender->message, MSG_COMMIT, 3);
+    put_number(sender, FIELD_GENERATION, (int)generation);
+    send_message(sender);
+}
+
+static void send_all(struct sender *sender, apr_uint32_t generation,
+                     server_rec *s, const struct definitions *definitions)
+{
+    int i;
+
+    send_configure(sender, generation, s);
+    for (i = 0; i < definitions->all->nelts && sender->rc == 0; i++) {
+        send_define(sender, APR_ARRAY_IDX(definitions->all, i,
+                                          const struct definition *));
+    }
+    send_commit(sender, generation);
+}
+
+/* DONE or REFUSED. */
+static int receive_answer(struct sender *sender, const char **why_r)
+{
+    int rc = wire_wait_readable(sender->channel, ANSWER_MS);
+
+    if (rc == 0) {
+        return -ETIMEDOUT;
+    }
+    if (rc > 0) {
+        rc = wire_receive(sender->channel, &sender->message,
+                          FROM_MASTER | FROM_ENGINE, NULL);
+    }
+    if (rc <= 0) {
+        return rc == 0 ? -EPIPE : rc;
+    }
+    if (wire_type(&sender->message) == MSG_DONE) {
+        return 0;
+    }
+    *why_r = apr_pstrdup(sender->pool, wire_get_text(&sender->message,
+                                                     FIELD_MESSAGE, NULL));
+    return -EINVAL;
+}
+
+apr_status_t configure_send(int admin, apr_uint32_t generation, server_rec *s,
+                            const struct definitions *definitions,
+                            const char **why_r, apr_pool_t *p)
+{
+    struct sender sender = {.channel = -1, .pool = p};
+    int rc = rendezvous_ask(admin, RENDEZVOUS_CONFIG, ASK_MS, &sender.channel);
+
+    *why_r = NULL;
+    if (rc == 0) {
+        wire_message_init(&sender.message);
+        send_all(&sender, generation, s, definitions);
+        rc = sender.rc ? sender.rc : receive_answer(&sender, why_r);
+        wire_message_clear(&sender.message);
+        fd_close(&sender.channel);
+    }
+    if (rc < 0 && *why_r == NULL) {
+        *why_r = apr_pstrdup(p, strerror(-rc));
+    }
+    return rc < 0 ? -rc : APR_SUCCESS;
+}
+
+static const char *open_log(const char *name, apr_file_t **file_r,
+                            apr_pool_t *p)
+{
+    char text[120];
+    apr_status_t rv;
+
+    if (name[0] == '|') {
+        piped_log *pl = ap_open_piped_log(p, name + 1);
+
+        *file_r = pl ? ap_piped_log_write_fd(pl) : NULL;
+        return pl ? NULL : apr_pstrcat(p, "PoolLogFile: cannot start ",
+                                       name + 1, NULL);
+    }
+    rv = apr_file_open(file_r, name, APR_FOPEN_WRITE | APR_FOPEN_APPEND |
+                       APR_FOPEN_CREATE | APR_FOPEN_LARGEFILE,
+                       APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_GREAD, p);
+    return rv == APR_SUCCESS
+               ? NULL
+               : apr_psprintf(p, "PoolLogFile %s: %s", name,
+                              apr_strerror(rv, text, sizeof(text)));
+}
+
+const char *configure_open_logs(const struct definitions *definitions,
+                                struct pool_settings *once, apr_pool_t *p)
+{
+    const char *error = NULL;
+    int i;
+
+    once->logs = apr_hash_make(p);
+    for (i = 0; i < definitions->all->nelts && error == NULL; i++) {
+        const char *name = APR_ARRAY_IDX(definitions->all, i,
+                                         const struct definition *)
+                               ->place->log_file;
+
+        if (name != NULL && !apr_hash_get(once->logs, name,
+                                          APR_HASH_KEY_STRING)) {
+            apr_file_t *file = NULL;
+
+            error = open_log(name, &file, p);
+            apr_hash_set(once->logs, name, APR_HASH_KEY_STRING, file);
+        }
+    }
+    return error;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * definitions.h - every application the configuration can lead a request to.
+ *
+ * Made by the parent when it has read the configuration, before it forks; a
+ * child only looks. An application is known by its key (what its processes are
+ * made of) and has a number that stays the same over generations.
+ */
+#ifndef MOD_APPPOOL_DEFINITIONS_H
+#define MOD_APPPOOL_DEFINITIONS_H
+
+#include "site.h"
+
+struct definition {
+    const char *key;
+    apr_uint32_t number;    /* 0: none given yet */
+    struct site site;
+    enum apppool_type type;
+    bool dynamic;           /* a template for roots that PoolAllowRoots admits;
+                               site.root is "*" */
+    const struct place_config *place; /* of whoever came first */
+    const server_rec *server;
+};
+
+struct definitions {
+    apr_hash_t *by_key;        /* of struct definition */
+    apr_array_header_t *all;   /* of struct definition *, in order */
+    apr_array_header_t *notes; /* of const char *: what an admin should know */
+};
+
+/*
+ * All definitions of the configuration of s and its vhosts, from p, without
+ * numbers. Warnings (two places of one key with different limits, too many
+ * combinations of sections) are in notes.
+ */
+struct definitions *definitions_collect(apr_pool_t *p, server_rec *s);
+
+/*
+ * The definition for a site with this type. *dynamic_r: it is a template, the
+ * root has to go with the request. NULL: the configuration knows none.
+ */
+const struct definition *definitions_find(const struct definitions *all,
+                                          apr_pool_t *p,
+                                          const struct place_config *place,
+                                          const struct site *site,
+                                          enum apppool_type type);
+
+/*
+ * Does the pool have to be told the type, because an interpreter was named
+ * that would not suit the other ones? Else TYPE_AUTO does.
+ */
+bool definitions_need_type(const struct place_config *place,
+                           const struct site *site);
+
+/* What is sent as the interpreter of a type; NULL: the language's usual one. */
+const char *definitions_interpreter(const struct place_config *place,
+                                    enum apppool_type type);
+
+/* The names and values of PoolSetEnv, "NAME=VALUE", sorted; from p. */
+apr_array_header_t *definitions_setenv(apr_pool_t *p,
+                                       const struct place_config *place);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * site.c - from directives to the root of an application.
+ */
+#include "site.h"
+
+#include <apr_strings.h>
+#include <string.h>
+
+#define PUBLIC "/public"
+
+bool site_is_below(const char *path, const char *folder)
+{
+    size_t len = strlen(folder);
+
+    if (len > 0 && folder[len - 1] == '/') {
+        len--;
+    }
+    return strncmp(path, folder, len) == 0 &&
+           (path[len] == '/' || path[len] == '\0');
+}
+
+const char *site_clean_folder(apr_pool_t *p, const char *folder)
+{
+    size_t len = strlen(folder);
+
+    while (len > 1 && folder[len - 1] == '/') {
+        len--;
+    }
+    return folder[len] == '\0' ? folder : apr_pstrmemdup(p, folder, len);
+}
+
+const struct base_uri *site_base_uri(const server_rec *s, const char *uri)
+{
+    const apr_array_header_t *all = config_server(s)->base_uris;
+    const struct base_uri *best = NULL;
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        const struct base_uri *base = &APR_ARRAY_IDX(all, i, struct base_uri);
+
+        if (site_is_below(uri, base->uri) &&
+            (best == NULL || strlen(base->uri) > strlen(best->uri))) {
+            best = base;
+        }
+    }
+    return best;
+}
+
+static enum apppool_type type_of_name(const char *name)
+{
+    return strcmp(name, "rack") == 0 ? TYPE_RACK : TYPE_WSGI;
+}
+
+/* By PoolAppType, else by the extension of PoolStartupFile. */
+static enum apppool_type type_of(const char *type, const char *startup_file)
+{
+    const char *extension = startup_file ? strrchr(startup_file, '.') : NULL;
+
+    if (type != NULL) {
+        return type_of_name(type);
+    }
+    if (extension != NULL && strcmp(extension, ".ru") == 0) {
+        return TYPE_RACK;
+    }
+    return extension != NULL && strcmp(extension, ".py") == 0 ? TYPE_WSGI
+                                                              : TYPE_AUTO;
+}
+
+/* A PoolAppRoot of a section: the innermost, it wins. */
+static void find_by_section(const struct place_config *place,
+                            const server_rec *s, struct site *site)
+{
+    const char *base_uri = config_naming(&place->base_uri, s);
+    const char *location = place->app_root.location;
+
+    site->root = place->app_root.value;
+    if (base_uri != NULL) {
+        site->base_uri = base_uri;
+    } else if (location != NULL && strcmp(location, "/") != 0) {
+        site->base_uri = location;
+    }
+}
+
+/* Does the vhost say PoolBaseURI /URI without a folder? */
+static bool has_lone_base_uri(const server_rec *s)
+{
+    const apr_array_header_t *all = config_server(s)->base_uris;
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        if (APR_ARRAY_IDX(all, i, struct base_uri).root == NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void find_by_base_uri(apr_pool_t *p, const struct base_uri *base,
+                             const char *top_root, const char *docroot,
+                             struct site *site)
+{
+    site->base_uri = base->uri;
+    site->root = base->root ? site_clean_folder(p, base->root) : top_root;
+    if (site->root == NULL) {
+        site->root = apr_pstrcat(p, site_clean_folder(p, docroot), base->uri,
+                                 NULL);
+        site->link = true;
+        site->detected = true;
+    }
+}
+
+static void find_by_docroot(apr_pool_t *p, const char *docroot,
+                            struct site *site)
+{
+    const char *folder = site_clean_folder(p, docroot);
+    size_t len = strlen(folder), public_len = strlen(PUBLIC);
+
+    if (len > public_len && strcmp(folder + len - public_len, PUBLIC) == 0) {
+        site->root = apr_pstrmemdup(p, folder, len - public_len);
+        site->detected = true;
+    }
+}
+
+bool site_find(apr_pool_t *p, const struct place_config *place,
+               const server_rec *s, const char *docroot,
+               const struct base_uri *base, struct site *site_r)
+{
+    const char *top_root = config_naming(&place->app_root, s);
+
+    *site_r = (struct site){.base_uri = ""};
+    site_r->startup_file = config_naming(&place->startup_file, s);
+    site_r->type = type_of(config_naming(&place->app_type, s),
+                           site_r->startup_file);
+    if (!config_enabled(place)) {
+        return false;
+    }
+    if (top_root != NULL && place->app_root.server == NULL) {
+        find_by_section(place, s, site_r);
+    } else if (base != NULL) {
+        find_by_base_uri(p, base, top_root, docroot, site_r);
+    } else if (top_root != NULL && !has_lone_base_uri(s)) {
+        site_r->root = top_root;
+    } else if (docroot != NULL && top_root == NULL) {
+        find_by_docroot(p, docroot, site_r);
+    }
+    return site_r->root != NULL;
+}
