@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * body.c - receives, spools or streams a request's body.
+ */
+#include "body.h"
+
+#include <http_core.h>
+#include <http_protocol.h>
+#include <apr_strings.h>
+
+#define READ_SIZE 16384
+#define FILE_PIECE 65536
+
+/*
+ * A streamed body needs a length: SCGI says it first. A filter that changes
+ * the size (mod_deflate) leaves no length that could be said.
+ */
+static bool may_stream(const request_rec *r, const struct place_config *place,
+                       apr_off_t *len_r)
+{
+    const char *length = apr_table_get(r->headers_in, "Content-Length");
+    char *end;
+
+    if (place->buffer_upload != 0 || length == NULL || r->main != NULL ||
+        apr_table_get(r->headers_in, "Transfer-Encoding") ||
+        r->input_filters != r->proto_input_filters) {
+        return false;
+    }
+    return apr_strtoff(len_r, length, &end, 10) == APR_SUCCESS &&
+           *end == '\0' && *len_r >= 0;
+}
+
+/* What the filters' failure means to the client. */
+static int failure_status(apr_status_t rv)
+{
+    return ap_map_http_request_error(rv, HTTP_BAD_REQUEST);
+}
+
+static int no_room(apr_status_t rv, request_rec *r, const char **why_r)
+{
+    char text[120];
+
+    *why_r = apr_psprintf(r->pool, "the request's body cannot be kept in "
+                          "PoolBufferDir: %s",
+                          apr_strerror(rv, text, sizeof(text)));
+    return HTTP_SERVICE_UNAVAILABLE;
+}
+
+/* OK, DONE at the end of the body, or an HTTP status. */
+static int spool_brigade(struct body *body, apr_bucket_brigade *brigade,
+                         const char **why_r)
+{
+    apr_bucket *bucket;
+
+    while (!APR_BRIGADE_EMPTY(brigade)) {
+        const char *data;
+        apr_size_t len;
+        apr_status_t rv;
+
+        bucket = APR_BRIGADE_FIRST(brigade);
+        if (APR_BUCKET_IS_EOS(bucket)) {
+            return DONE;
+        }
+        rv = apr_bucket_read(bucket, &data, &len, APR_BLOCK_READ);
+        if (rv != APR_SUCCESS) {
+            return failure_status(rv);
+        }
+        rv = spool_write(&body->spool, data, len);
+        if (rv != APR_SUCCESS) {
+            return no_room(rv, body->r, why_r);
+        }
+        apr_bucket_delete(bucket);
+    }
+    return OK;
+}
+
+static int spool_all(struct body *body, const char **why_r)
+{
+    int status = OK;
+
+    while (status == OK) {
+        apr_status_t rv = ap_get_brigade(body->r->input_filters, body->brigade,
+                                         AP_MODE_READBYTES, APR_BLOCK_READ,
+                                         READ_SIZE);
+
+        status = rv == APR_SUCCESS ? spool_brigade(body, body->brigade, why_r)
+                                   : failure_status(rv);
+        apr_brigade_cleanup(body->brigade);
+    }
+    body->len = spool_len(&body->spool);
+    return status == DONE ? OK : status;
+}
+
+int body_receive(struct body *body, request_rec *r,
+                 const struct place_config *place,
+                 const struct pool_settings *once, const char **why_r)
+{
+    int memory_kib = config_number(place->buffer_memory_kib, 64);
+
+    *body = (struct body){.r = r};
+    spool_init(&body->spool, r->pool, (apr_size_t)memory_kib * 1024,
+               once->buffer_dir);
+    if (r->main != NULL) { /* a sub-request has no body of its own */
+        return OK;
+    }
+    body->brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    body->streamed = may_stream(r, place, &body->len);
+    return body->streamed ? OK : spool_all(body, why_r);
+}
+
+/* Fetch what the client has sent; never waits. */
+static apr_status_t fetch(struct body *body)
+{
+    apr_status_t rv;
+
+    if (body->came) {
+        return APR_EGENERAL; /* shorter than it said */
+    }
+    rv = ap_get_brigade(body->r->input_filters, body->brigade,
+                        AP_MODE_READBYTES, APR_NONBLOCK_READ, READ_SIZE);
+    if (rv == APR_SUCCESS && APR_BRIGADE_EMPTY(body->brigade)) {
+        return APR_EAGAIN;
+    }
+    return rv;
+}
+
+static apr_status_t peek_stream(struct body *body)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    while (rv == APR_SUCCESS && body->piece_len == 0) {
+        apr_bucket *bucket;
+
+        if (APR_BRIGADE_EMPTY(body->brigade)) {
+            rv = fetch(body);
+            continue;
+        }
+        bucket = APR_BRIGADE_FIRST(body->brigade);
+        body->came |= APR_BUCKET_IS_EOS(bucket);
+        if (!APR_BUCKET_IS_METADATA(bucket)) {
+            rv = apr_bucket_read(bucket, &body->piece, &body->piece_len,
+                                 APR_NONBLOCK_READ);
+        }
+        if (rv == APR_SUCCESS && body->piece_len == 0) {
+            apr_bucket_delete(bucket);
+        }
+    }
+    return rv;
+}
+
+static apr_status_t peek_spool(struct body *body)
+{
+    if (body->sent >= (apr_off_t)body->spool.memory_len &&
+        body->buffer == NULL) {
+        body->buffer = apr_palloc(body->r->pool, FILE_PIECE);
+    }
+    return spool_peek(&body->spool, body->sent, body->buffer, FILE_PIECE,
+                      &body->piece, &body->piece_len);
+}
+
+apr_status_t body_peek(struct body *body, const char **data_r,
+                       apr_size_t *len_r)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    if (body_is_all_sent(body)) {
+        return APR_EOF;
+    }
+    if (body->piece_len == 0) {
+        rv = body->streamed ? peek_stream(body) : peek_spool(body);
+    }
+    *data_r = body->piece;
+    *len_r = body->piece_len;
+    return rv;
+}
+
+void body_sent(struct body *body, apr_size_t len)
+{
+    body->sent += (apr_off_t)len;
+    body->piece += len;
+    body->piece_len -= len;
+    if (body->streamed && body->piece_len == 0) {
+        apr_bucket_delete(APR_BRIGADE_FIRST(body->brigade));
+    }
+}
+
+bool body_is_all_sent(const struct body *body)
+{
+    return body->sent == body->len;
+}
+
+bool body_rewind(struct body *body)
+{
+    if (body->streamed) {
+        return body->sent == 0;
+    }
+    body->sent = 0;
+    body->piece_len = 0;
+    return true;
+}

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exchange.c - the poll loop between an application process and httpd.
+ *
+ * The response is read as fast as the process writes it. It is passed on while
+ * the process still writes only when it pauses, or is a stream, or the spool is
+ * full: everything else would let a slow client hold the process.
+ */
+#include "exchange.h"
+
+#include <apr_portable.h>
+#include <apr_strings.h>
+#include <errno.h>
+#include <http_core.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#define READ_SIZE 32768
+/* A response that is silent so long is passed on as far as it has come. */
+#define PAUSE apr_time_from_msec(10)
+/* Passed on at once to a client whose socket is writable: never blocks long. */
+#define PASS_MOST 16384
+/* A client that has half-closed is gone when a stream is silent so long. */
+#define GONE_AFTER apr_time_from_msec(250)
+/* How often a client without a socket is looked at, and its body. */
+#define LOOK_EVERY apr_time_from_msec(250)
+#define BODY_EVERY apr_time_from_msec(10)
+/* What is waited for when nobody wants the response any more (DESIGN 2). */
+#define DRAIN_BYTES 65536
+#define DRAIN_TIME apr_time_from_msec(50)
+
+int exchange_client_fd(const request_rec *r)
+{
+    apr_socket_t *socket;
+    apr_os_sock_t fd;
+
+    if (r->connection->master != NULL) {
+        return -1; /* HTTP/2: its socket is no socket */
+    }
+    socket = ap_get_conn_socket(r->connection);
+    if (socket == NULL || apr_os_sock_get(&fd, socket) != APR_SUCCESS) {
+        return -1;
+    }
+    return fd;
+}
+
+void exchange_init(struct exchange *x, request_rec *r,
+                   const struct place_config *place, struct child *child,
+                   struct body *body, struct response *response)
+{
+    *x = (struct exchange){.r = r, .place = place, .child = child,
+                           .body = body, .response = response, .fd = -1,
+                           .client_fd = exchange_client_fd(r)};
+}
+
+static void end(struct exchange *x, enum exchange_end how, const char *why)
+{
+    if (!x->has_ended) {
+        x->has_ended = true;
+        x->end = how;
+        x->why = why;
+    }
+}
+
+/* Sending */
+
+/* The next piece of the body, if there is one now. false: wait for more. */
+static bool peek_body(struct exchange *x, struct iovec *piece, int *n)
+{
+    const char *data;
+    apr_size_t len;
+    apr_status_t rv = body_peek(x->body, &data, &len);
+
+    x->wants_client = APR_STATUS_IS_EAGAIN(rv);
+    if (rv == APR_SUCCESS) {
+        /* sendmsg() only reads it */
+        piece[(*n)++] = (struct iovec){.iov_base = (void *)(uintptr_t)data,
+                                       .iov_len = len};
+    } else if (rv != APR_EOF && !x->wants_client) {
+        end(x, EXCHANGE_UPLOAD_CUT, "the client broke its request off");
+    }
+    return *n > 0;
+}
+
+static void on_sent(struct exchange *x, apr_size_t len)
+{
+    apr_size_t of_head = x->head_len - x->head_sent;
+
+    if (of_head > len) {
+        of_head = len;
+    }
+    x->head_sent += of_head;
+    if (len > of_head) {
+        body_sent(x->body, len - of_head);
+    }
+    x->active_at = apr_time_now();
+}
+
+/* The process reads no more; what it has answered may still be there. */
+static void on_send_error(struct exchange *x)
+{
+    x->is_writing = false;
+    x->was_stale = x->head_sent == 0;
+}
+
+static void send_some(struct exchange *x)
+{
+    while (x->is_writing && !x->has_ended) {
+        struct iovec pieces[2];
+        struct msghdr msg = {.msg_iov = pieces};
+        ssize_t sent;
+        int n = 0;
+
+        if (x->head_sent < x->head_len) {
+            pieces[n++] = (struct iovec){
+                .iov_base = (void *)(uintptr_t)(x->head + x->head_sent),
+                .iov_len = x->head_len - x->head_sent};
+        }
+        if (!peek_body(x, pieces, &n)) {
+            x->is_writing = !body_is_all_sent(x->body);
+            return;
+        }
+        msg.msg_iovlen = (size_t)n;
+        sent = sendmsg(x->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent >= 0) {
+            on_sent(x, (apr_size_t)sent);
+        } else if (errno == EAGAIN) {
+            return;
+        } else if (errno != EINTR) {
+            on_send_error(x);
+        }
+        if (x->head_sent == x->head_len && body_is_all_sent(x->body)) {
+            x->is_writing = false;
+        }
+    }
+}
+
+/* Receiving */
+
+static void keep_body(struct exchange *x, const char *data, apr_size_t len)
+{
+    apr_status_t rv = response_add(x->response, data, len);
+
+    if (rv != APR_SUCCESS) {
+        char text[120];
+
+        end(x, EXCHANGE_NO_ROOM,
+            apr_psprintf(x->r->pool, "its response cannot be kept in "
+                         "PoolBufferDir: %s",
+                         apr_strerror(rv, text, sizeof(text))));
+    }
+    if (response_drops_too_much(x->response)) {
+        end(x, EXCHANGE_WHOLE, NULL);
+        x->is_past_end = true;
+    }
+}
+
+static void take(struct exchange *x, const char *data, size_t len)
+{
+    while (len > 0 && !x->has_ended) {
+        const char *body;
+        size_t body_len;
+        size_t used = scgi_response_feed(&x->reader, data, len, &body,
+                                         &body_len);
+
+        if (x->reader.header_done && !x->response->started) {
+            response_start(x->response, &x->reader, x->place);
+        }
+        if (body_len > 0) {
+            keep_body(x, body, body_len);
+        }
+        data += used;
+        len -= used;
+        if (x->reader.error != NULL) {
+            end(x, EXCHANGE_BROKEN, x->reader.error);
+        } else if (scgi_response_has_ended(&x->reader)) {
+            x->is_past_end |= len > 0;
+            end(x, EXCHANGE_WHOLE, NULL);
+        }
+    }
+}
+
+static void on_eof(struct exchange *x)
+{
+    if (!x->has_answered) {
+        end(x, EXCHANGE_NOTHING, "it ended without a response");
+        return;
+    }
+    scgi_response_eof(&x->reader);
+    end(x, x->reader.error ? EXCHANGE_BROKEN : EXCHANGE_WHOLE,
+        x->reader.error);
+}
+
+static void receive_some(struct exchange *x)
+{
+    char buffer[READ_SIZE];
+    ssize_t n = sizeof(buffer);
+
+    while (n == sizeof(buffer) && !x->has_ended) {
+        do {
+            n = recv(x->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+        } while (n < 0 && errno == EINTR);
+        if (n > 0) {
+            x->has_answered = true;
+            x->active_at = x->read_at = apr_time_now();
+            take(x, buffer, (size_t)n);
+        } else if (n == 0 || errno != EAGAIN) {
+            on_eof(x);
+        }
+        if (response_is_full(x->response)) {
+            response_flush(x->response, 0);
+        }
+    }
+}
+
+/* Waiting */
+
+/* The response pauses, or is a stream: what has come should go on. */
+static bool should_pass(const struct exchange *x, apr_time_t now)
+{
+    return response_has_more(x->response) && !x->has_ended &&
+           (x->response->is_stream || now - x->read_at >= PAUSE);
+}
+
+static apr_time_t sooner(apr_time_t a, apr_time_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When something has to be done though nothing came. */
+static apr_time_t next_wake(const struct exchange *x, apr_time_t now)
+{
+    int silence_s = config_number(x->place->response_timeout_s, 0);
+    apr_time_t wake = APR_INT64_MAX;
+
+    if (silence_s > 0) {
+        wake = x->active_at + apr_time_from_sec(silence_s);
+    }
+    if (response_has_more(x->response) && !should_pass(x, now)) {
+        wake = sooner(wake, x->read_at + PAUSE);
+    }
+    if (x->client_sends_no_more && x->response->passed_any) {
+        wake = sooner(wake, x->read_at + GONE_AFTER);
+    }
+    if (x->client_fd < 0) {
+        wake = sooner(wake, now + (x->wants_client ? BODY_EVERY
+                                                   : LOOK_EVERY));
+    }
+    return wake;
+}
+
+static int timeout_ms(apr_time_t wake, apr_time_t now)
+{
+    apr_time_t ms;
+
+    if (wake == APR_INT64_MAX) {
+        return -1;
+    }
+    ms = wake > now ? (wake - now + 999) / 1000 : 0;
+    return ms > 3600000 ? 3600000 : (int)ms;
+}
+
+static void watch_client(const struct exchange *x, struct pollfd *client,
+                         apr_time_t now)
+{
+    client->fd = x->client_fd;
+    client->events = x->client_sends_no_more ? 0 : POLLRDHUP;
+    if (x->wants_client) {
+        client->events |= POLLIN;
+    }
+    if (should_pass(x, now)) {
+        client->events |= POLLOUT;
+    }
+}
+
+static void on_client(struct exchange *x, short events)
+{
+    if (events & (POLLHUP | POLLERR | POLLNVAL)) {
+        end(x, EXCHANGE_CLIENT_GONE, "the client has gone");
+    } else if (events & POLLRDHUP) {
+        x->client_sends_no_more = true;
+    }
+}
+
+static void on_time(struct exchange *x, apr_time_t now)
+{
+    int silence_s = config_number(x->place->response_timeout_s, 0);
+
+    if (silence_s > 0 && now - x->active_at >= apr_time_from_sec(silence_s)) {
+        end(x, EXCHANGE_SILENT,
+            apr_psprintf(x->r->pool, "it was silent for %d s "
+                         "(PoolResponseTimeout)", silence_s));
+    }
+    if (x->r->connection->aborted ||
+        (x->client_sends_no_more && x->response->passed_any &&
+         now - x->read_at >= GONE_AFTER)) {
+        end(x, EXCHANGE_CLIENT_GONE, "the client has gone");
+    }
+}
+
+static void pass_some(struct exchange *x)
+{
+    response_flush(x->response, PASS_MOST);
+    if (x->response->broken != APR_SUCCESS) {
+        end(x, EXCHANGE_CLIENT_GONE, "the client has gone");
+    }
+}
+
+static void turn(struct exchange *x)
+{
+    apr_time_t now = apr_time_now();
+    struct pollfd watched[2] = {
+        {.fd = x->fd, .events = POLLIN | (x->is_writing && !x->wants_client
+                                              ? POLLOUT : 0)}};
+    int n;
+
+    watch_client(x, &watched[1], now);
+    if (x->client_fd < 0 && should_pass(x, now)) {
+        pass_some(x);
+        return;
+    }
+    n = poll(watched, 2, timeout_ms(next_wake(x, now), now));
+    if (n < 0) {
+        return; /* interrupted */
+    }
+    if (watched[0].revents & (POLLIN | POLLHUP | POLLERR)) {
+        receive_some(x);
+    }
+    if (x->is_writing && (watched[0].revents & POLLOUT ||
+                          watched[1].revents & POLLIN || x->client_fd < 0)) {
+        send_some(x);
+    }
+    if (watched[1].revents & POLLOUT && !x->has_ended) {
+        pass_some(x);
+    }
+    on_client(x, watched[1].revents);
+    on_time(x, apr_time_now());
+}
+
+/* Has a kept connection been closed since its last request? */
+static bool is_stale(const struct apppool_session *session, int fd)
+{
+    char byte;
+
+    return apppool_session_is_reused(session) &&
+           recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static void begin(struct exchange *x, const struct apppool_session *session,
+                  const char *head, apr_size_t head_len)
+{
+    size_t limit_kib = (size_t)config_number(x->place->header_limit_kib, 64);
+
+    scgi_response_init(&x->reader, x->r->pool, limit_kib * 1024);
+    x->fd = apppool_session_reader(session);
+    x->head = head;
+    x->head_len = head_len;
+    x->head_sent = 0;
+    x->is_writing = true;
+    x->wants_client = x->was_stale = x->is_past_end = false;
+    x->has_answered = x->has_ended = false;
+    x->active_at = x->read_at = apr_time_now();
+}
+
+enum exchange_end exchange_run(struct exchange *x,
+                               const struct apppool_session *session,
+                               const char *head, apr_size_t head_len)
+{
+    begin(x, session, head, head_len);
+    if (is_stale(session, x->fd)) {
+        x->was_stale = true;
+        end(x, EXCHANGE_NOTHING, "its kept connection was closed");
+        return x->end;
+    }
+    child_add_running(x->child, &x->running, x->fd);
+    send_some(x);
+    while (!x->has_ended) {
+        turn(x);
+    }
+    child_remove_running(&x->running);
+    return x->end;
+}
+
+/* Read on for a moment: a process that comes to its end can be kept. */
+static bool drain(struct exchange *x)
+{
+    apr_time_t until = apr_time_now() + DRAIN_TIME;
+    char buffer[READ_SIZE];
+    size_t drained = 0;
+
+    while (drained < DRAIN_BYTES && x->reader.error == NULL &&
+           !scgi_response_has_ended(&x->reader)) {
+        struct pollfd watched = {.fd = x->fd, .events = POLLIN};
+        apr_time_t now = apr_time_now();
+        ssize_t n;
+
+        if (now >= until || poll(&watched, 1, timeout_ms(until, now)) <= 0) {
+            return false;
+        }
+        n = recv(x->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+        if (n <= 0) {
+            return false;
+        }
+        for (size_t at = 0, used = 1; at < (size_t)n && used > 0; at += used) {
+            const char *body;
+            size_t body_len;
+
+            used = scgi_response_feed(&x->reader, buffer + at, (size_t)n - at,
+                                      &body, &body_len);
+        }
+        drained += (size_t)n;
+    }
+    return x->reader.error == NULL && scgi_response_has_ended(&x->reader);
+}
+
+enum apppool_session_end exchange_session_end(struct exchange *x)
+{
+    bool complete = x->end == EXCHANGE_WHOLE &&
+                    scgi_response_has_ended(&x->reader);
+
+    if (x->end == EXCHANGE_CLIENT_GONE && !x->is_writing) {
+        complete = drain(x);
+    }
+    if (!complete) {
+        return APPPOOL_SESSION_BROKEN;
+    }
+    return x->reader.kept && !x->is_past_end && body_is_all_sent(x->body) &&
+                   x->head_sent == x->head_len
+               ? APPPOOL_SESSION_KEPT
+               : APPPOOL_SESSION_ENDED;
+}

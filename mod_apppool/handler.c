@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * handler.c - body, session, exchange, response; and every error's status and
+ * line in the log, here alone.
+ */
+#include "handler.h"
+
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+
+#include "apppool/error.h"
+#include "definitions.h"
+#include "environment.h"
+#include "exchange.h"
+#include "page.h"
+#include "resolve.h"
+
+APLOG_USE_MODULE(apppool);
+
+/* A request is tried so often in all, if it may be tried again. */
+#define TRIES 3
+/* What a client that has gone gets in the access log, as elsewhere. */
+#define STATUS_CLIENT_GONE 499
+
+struct work {
+    request_rec *r;
+    const struct place_config *place;
+    const struct resolved *found;
+    const struct definition *definition;
+    struct child *child;
+    struct body body;
+    struct response response;
+    struct exchange exchange;
+    struct apppool_session *session; /* NULL: none now */
+    pid_t pid;                       /* of the last session's process */
+    apr_time_t began;                /* when the first session was asked for */
+    apr_time_t handed_out;           /* when the present one came */
+};
+
+/* An event of this application: who, what, how long after it began. */
+static void log_failure(const struct work *w, int level, const char *what)
+{
+    apr_time_t elapsed = apr_time_now() - w->began;
+
+    ap_log_rerror(APLOG_MARK, level, 0, w->r,
+                  "application %s, process %" APR_PID_T_FMT ": %s (after "
+                  "%.3f s)", w->found->site.root, w->pid, what,
+                  (double)elapsed / APR_USEC_PER_SEC);
+}
+
+static int unavailable(request_rec *r, unsigned retry_after_s)
+{
+    apr_table_setn(r->err_headers_out, "Retry-After",
+                   apr_psprintf(r->pool, "%u",
+                                retry_after_s ? retry_after_s : 1));
+    return HTTP_SERVICE_UNAVAILABLE;
+}
+
+/* Nobody reads what would be answered. */
+static int client_gone(const struct work *w, const char *what)
+{
+    request_rec *r = w->r;
+
+    log_failure(w, APLOG_DEBUG, what);
+    if (!w->response.passed_any) {
+        r->status = STATUS_CLIENT_GONE;
+    }
+    r->connection->aborted = 1;
+    return OK;
+}
+
+static int refused(const struct work *w, apr_status_t rv,
+                   const struct apppool_failure *failure)
+{
+    request_rec *r = w->r;
+    char text[200];
+    const char *message = failure->message
+                              ? failure->message
+                              : apppool_strerror(rv, text, sizeof(text));
+
+    if (rv == APPPOOL_EABANDONED) {
+        return child_is_stopping(w->child)
+                   ? unavailable(r, 0)
+                   : client_gone(w, "the client has gone while it waited");
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "application %s: %s",
+                  w->found->site.root, message);
+    switch (rv) {
+    case APPPOOL_ESPAWN:
+        if (failure->retry_after_s > 0) {
+            apr_table_setn(r->err_headers_out, "Retry-After",
+                           apr_psprintf(r->pool, "%u",
+                                        failure->retry_after_s));
+        }
+        return page_spawn_error(r, w->place, failure);
+    case APPPOOL_EBUSY:
+    case APPPOOL_ETIMEOUT:
+    case APPPOOL_EIO:
+        return unavailable(r, failure->retry_after_s);
+    default:
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+}
+
+static int is_abandoned(void *baton)
+{
+    const struct work *w = baton;
+
+    return w->r->connection->aborted || child_is_stopping(w->child);
+}
+
+static apr_status_t get_session(struct work *w,
+                                struct apppool_failure *failure_r)
+{
+    struct apppool_get_options options = {
+        .app = w->definition->number,
+        .root = w->definition->dynamic ? w->found->site.root : NULL,
+        .age = apr_time_now() - w->began,
+        .watch_fd = w->body.streamed ? 0 : exchange_client_fd(w->r),
+        .abandoned = is_abandoned,
+        .baton = w};
+    apr_status_t rv;
+
+    *failure_r = (struct apppool_failure){.message = NULL};
+    if (options.watch_fd < 0) {
+        options.watch_fd = 0;
+    }
+    rv = child_get(w->child, &options, &w->session, failure_r, w->r->pool);
+    w->handed_out = apr_time_now();
+    if (rv == APR_SUCCESS) {
+        w->pid = apppool_session_pid(w->session);
+    }
+    return rv;
+}
+
+static void close_session(struct work *w)
+{
+    apppool_session_close(w->session, exchange_session_end(&w->exchange));
+    w->session = NULL;
+}
+
+/* RFC 9110, 9.2.2, and the methods of WebDAV that only ask. */
+static bool is_idempotent(const request_rec *r)
+{
+    static const char *const methods[] = {
+        "GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PROPFIND", "REPORT",
+        "SEARCH"};
+    size_t i;
+
+    for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        if (strcmp(r->method, methods[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool took_too_long(const struct work *w)
+{
+    int limit_s = config_number(w->definition->place->max_request_s, 0);
+
+    return limit_s > 0 &&
+           apr_time_now() - w->handed_out >= apr_time_from_sec(limit_s);
+}
+
+/*
+ * Nothing came back. On a connection that took nothing nothing has happened;
+ * else only what may happen twice is tried again.
+ */
+static bool may_try_again(struct work *w, int tries)
+{
+    if (tries >= TRIES || took_too_long(w) || child_is_stopping(w->child)) {
+        return false;
+    }
+    return (w->exchange.was_stale || is_idempotent(w->r)) &&
+           body_rewind(&w->body);
+}
+
+static int failed(struct work *w, enum exchange_end how)
+{
+    const char *why = w->exchange.why ? w->exchange.why : "it broke off";
+    bool passed = w->response.passed_any;
+    int status;
+
+    if (how == EXCHANGE_CLIENT_GONE) {
+        return client_gone(w, why);
+    }
+    if (child_is_stopping(w->child)) {
+        log_failure(w, APLOG_DEBUG, "httpd stops");
+        status = unavailable(w->r, 0);
+    } else if (how == EXCHANGE_UPLOAD_CUT) {
+        log_failure(w, APLOG_DEBUG, why);
+        status = HTTP_BAD_REQUEST;
+    } else if (took_too_long(w) || how == EXCHANGE_SILENT) {
+        log_failure(w, APLOG_ERR, how == EXCHANGE_SILENT ? why
+                    : "the request took longer than PoolMaxRequestTime");
+        status = HTTP_GATEWAY_TIME_OUT;
+    } else {
+        log_failure(w, APLOG_ERR, why);
+        status = how == EXCHANGE_NO_ROOM ? unavailable(w->r, 0)
+                                         : HTTP_BAD_GATEWAY;
+    }
+    return passed ? response_finish(&w->response, true) : status;
+}
+
+static int run(struct work *w)
+{
+    const struct resolved *found = w->found;
+    apr_table_t *env = environment_of_request(w->r, found->script_name);
+    struct apppool_failure failure;
+    enum exchange_end how = EXCHANGE_NOTHING;
+    apr_size_t head_len;
+    const char *head = scgi_head(w->r->pool, env, w->body.len, &head_len);
+    int tries;
+
+    for (tries = 1; ; tries++) {
+        apr_status_t rv = get_session(w, &failure);
+
+        if (rv != APR_SUCCESS) {
+            return refused(w, rv, &failure);
+        }
+        how = exchange_run(&w->exchange, w->session, head, head_len);
+        close_session(w);
+        if (how != EXCHANGE_NOTHING || !may_try_again(w, tries)) {
+            break;
+        }
+        log_failure(w, w->exchange.was_stale ? APLOG_DEBUG : APLOG_INFO,
+                    "it ended without a response; the request is tried again");
+    }
+    if (how == EXCHANGE_WHOLE) {
+        return response_finish(&w->response, false);
+    }
+    response_undo(&w->response);
+    return failed(w, how);
+}
+
+/* The application and its number in the pool. */
+static int find_definition(struct work *w)
+{
+    const struct pool_settings *once = config_once(w->r->server);
+    const struct site *site = &w->found->site;
+    enum apppool_type type = site->type;
+
+    if (definitions_need_type(w->place, site)) {
+        type = w->found->type;
+    }
+    w->definition = definitions_find(once->definitions, w->r->pool, w->place,
+                                     site, type);
+    if (w->definition != NULL) {
+        return OK;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, w->r, "application %s: %s",
+                  site->root, w->found->type == TYPE_AUTO && type == TYPE_AUTO &&
+                  definitions_need_type(w->place, site)
+                      ? "httpd cannot see its startup file; name its type with "
+                        "PoolAppType"
+                      : "the configuration names no such root, and no pattern "
+                        "of PoolAllowRoots can admit it");
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+int handler_application(request_rec *r)
+{
+    const struct pool_settings *once = config_once(r->server);
+    struct work *w;
+    const char *why = NULL;
+    int status;
+
+    if (r->handler == NULL || strcmp(r->handler, APPLICATION_HANDLER) != 0 ||
+        resolve_found(r) == NULL) {
+        return DECLINED;
+    }
+    w = apr_pcalloc(r->pool, sizeof(*w));
+    w->r = r;
+    w->place = config_place(r->per_dir_config);
+    w->found = resolve_found(r);
+    w->child = once->child;
+    w->began = apr_time_now();
+    status = find_definition(w);
+    if (status == OK) {
+        status = body_receive(&w->body, r, w->place, once, &why);
+    }
+    if (status != OK) {
+        if (why != NULL) {
+            log_failure(w, APLOG_ERR, why);
+            return unavailable(r, 0);
+        }
+        return status;
+    }
+    w->began = apr_time_now();
+    response_init(&w->response, r, w->place, once);
+    exchange_init(&w->exchange, r, w->place, w->child, &w->body, &w->response);
+    return run(w);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * response.c - from the application's header and body to httpd's brigades.
+ */
+#include "response.h"
+
+#include <apr_strings.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <util_filter.h>
+
+/* What an application may write after the header of a HEAD, 204 or 304. */
+#define DROP_MAX 65536
+
+void response_init(struct response *response, request_rec *r,
+                   const struct place_config *place,
+                   const struct pool_settings *once)
+{
+    apr_size_t memory_kib = (apr_size_t)config_number(place->buffer_memory_kib,
+                                                      64);
+
+    *response = (struct response){.r = r, .left = -1};
+    response->file_max =
+        (apr_off_t)config_number(place->buffer_file_mib, 1024) << 20;
+    spool_init(&response->spool, r->pool, memory_kib * 1024,
+               once->buffer_dir);
+}
+
+static int copy_header(void *to, const char *name, const char *value)
+{
+    apr_table_addn(to, name, value);
+    return 1;
+}
+
+static void take_content_type(request_rec *r, apr_table_t *headers)
+{
+    const char *type = apr_table_get(headers, "Content-Type");
+
+    /* What the file's name suggested says nothing about the response. */
+    r->content_type = NULL;
+    r->content_encoding = NULL;
+    r->content_languages = NULL;
+    if (type != NULL) {
+        ap_set_content_type_ex(r, apr_pstrdup(r->pool, type), 0);
+        apr_table_unset(headers, "Content-Type");
+    }
+}
+
+/* RFC 9110, 15.3.5: no content, so nothing that describes it. */
+static void drop_entity_headers(apr_table_t *headers)
+{
+    static const char *const names[] = {"Content-Type", "Content-Encoding",
+                                        "Content-Language", "Content-Range"};
+    size_t i;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        apr_table_unset(headers, names[i]);
+    }
+}
+
+/* Said by the application, or by the admin for all of it. */
+static bool is_stream(const struct scgi_response *from,
+                      const struct place_config *place)
+{
+    const char *buffering = apr_table_get(from->headers, "X-Accel-Buffering");
+    const char *type = apr_table_get(from->headers, "Content-Type");
+
+    return place->buffer_response == 0 ||
+           (buffering && ap_cstr_casecmp(buffering, "no") == 0) ||
+           (type && ap_cstr_casecmpn(type, "text/event-stream", 17) == 0);
+}
+
+void response_start(struct response *response, struct scgi_response *from,
+                    const struct place_config *place)
+{
+    request_rec *r = response->r;
+
+    response->is_stream = is_stream(from, place);
+    apr_table_unset(from->headers, "X-Accel-Buffering");
+    response->former_headers = r->headers_out;
+    r->headers_out = apr_table_copy(r->pool, r->headers_out);
+    r->status = from->status;
+    r->status_line = from->status_line;
+    response->drops_body = r->header_only || from->status == 204 ||
+                           from->status == 304;
+    if (from->status == 204 || from->status == 304) {
+        drop_entity_headers(from->headers);
+    } else if (from->content_length >= 0) {
+        ap_set_content_length(r, from->content_length);
+        response->left = r->header_only ? -1 : from->content_length;
+    }
+    take_content_type(r, from->headers);
+    apr_table_do(copy_header, r->headers_out, from->headers, NULL);
+    response->started = true;
+}
+
+void response_undo(struct response *response)
+{
+    request_rec *r = response->r;
+
+    if (response->started && !response->passed_any) {
+        r->status = HTTP_OK;
+        r->status_line = NULL;
+        r->headers_out = response->former_headers;
+        r->clength = 0;
+    }
+}
+
+apr_status_t response_add(struct response *response, const char *data,
+                          apr_size_t len)
+{
+    if (response->drops_body) {
+        response->dropped += (apr_off_t)len;
+        return APR_SUCCESS;
+    }
+    if (response->left >= 0 && (apr_off_t)len > response->left) {
+        len = (apr_size_t)response->left;
+    }
+    if (response->left >= 0) {
+        response->left -= (apr_off_t)len;
+    }
+    return len > 0 ? spool_write(&response->spool, data, len) : APR_SUCCESS;
+}
+
+bool response_drops_too_much(const struct response *response)
+{
+    return response->dropped > DROP_MAX;
+}
+
+bool response_has_more(const struct response *response)
+{
+    return response->started &&
+           (!response->passed_any ||
+            response->passed < spool_len(&response->spool));
+}
+
+bool response_is_full(const struct response *response)
+{
+    return response->file_max > 0 &&
+           response->spool.file_len >= response->file_max;
+}
+
+/* Fill the brigade with the bytes up to `to`. */
+static apr_status_t fill(struct response *response, apr_off_t to,
+                         apr_pool_t *p)
+{
+    request_rec *r = response->r;
+    apr_status_t rv;
+
+    if (response->brigade == NULL) {
+        response->brigade = apr_brigade_create(r->pool,
+                                               r->connection->bucket_alloc);
+    }
+    rv = spool_pass(&response->spool, response->passed, to, response->brigade,
+                    p);
+    response->passed = to;
+    response->passed_any = true;
+    return rv;
+}
+
+static void append(struct response *response, apr_bucket *bucket)
+{
+    APR_BRIGADE_INSERT_TAIL(response->brigade, bucket);
+}
+
+static void pass(struct response *response)
+{
+    request_rec *r = response->r;
+    apr_status_t rv = ap_pass_brigade(r->output_filters, response->brigade);
+
+    apr_brigade_cleanup(response->brigade);
+    if (rv != APR_SUCCESS || r->connection->aborted) {
+        response->broken = rv != APR_SUCCESS ? rv : APR_ECONNABORTED;
+    }
+}
+
+void response_flush(struct response *response, apr_off_t most)
+{
+    apr_bucket_alloc_t *alloc = response->r->connection->bucket_alloc;
+    apr_off_t to = spool_len(&response->spool);
+    apr_status_t rv;
+    apr_pool_t *p;
+
+    if (most > 0 && to - response->passed > most) {
+        to = response->passed + most;
+    }
+    apr_pool_create(&p, response->r->pool);
+    rv = fill(response, to, p);
+    append(response, apr_bucket_flush_create(alloc));
+    pass(response);
+    apr_pool_destroy(p);
+    if (rv != APR_SUCCESS) {
+        response->broken = rv;
+    }
+    if (response->passed == spool_len(&response->spool)) {
+        spool_reset(&response->spool);
+        response->passed = spool_len(&response->spool);
+    }
+}
+
+/*
+ * A response that is not whole must not look so: mod_proxy's sign for it. The
+ * last chunk is left out, the connection closed, an HTTP/2 stream reset.
+ */
+static void append_error(struct response *response)
+{
+    request_rec *r = response->r;
+
+    r->no_cache = 1;
+    if (r->main != NULL) {
+        r->main->no_cache = 1;
+    }
+    append(response, ap_bucket_error_create(HTTP_BAD_GATEWAY, NULL, r->pool,
+                                            r->connection->bucket_alloc));
+}
+
+int response_finish(struct response *response, bool truncated)
+{
+    request_rec *r = response->r;
+    apr_status_t rv;
+
+    if (response->broken != APR_SUCCESS) {
+        return OK;
+    }
+    rv = fill(response, spool_len(&response->spool), r->pool);
+    if (truncated || rv != APR_SUCCESS || response->left > 0) {
+        append_error(response);
+    }
+    append(response, apr_bucket_eos_create(r->connection->bucket_alloc));
+    pass(response);
+    return OK;
+}

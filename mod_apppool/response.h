@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * response.h - an application's response on its way to the client.
+ *
+ * What comes is spooled, and passed down when exchange.c says so or at the end.
+ * Nothing reaches httpd's filters before the first pass: until then the request
+ * can still be answered with an error.
+ */
+#ifndef MOD_APPPOOL_RESPONSE_H
+#define MOD_APPPOOL_RESPONSE_H
+
+#include <httpd.h>
+#include <stdbool.h>
+
+#include "config.h"
+#include "scgi.h"
+#include "spool.h"
+
+struct response {
+    request_rec *r;
+    struct spool spool;
+    apr_bucket_brigade *brigade;
+    apr_off_t passed;     /* bytes of the spool */
+    apr_off_t file_max;   /* PoolBufferMaxFile, bytes; 0: no limit */
+    apr_off_t left;       /* of the Content-Length; -1: none */
+    apr_off_t dropped;    /* body of a response that has none */
+    bool drops_body;      /* HEAD, 204, 304 */
+    bool is_stream;       /* said so: no buffering */
+    bool started;         /* status and header are in r */
+    bool passed_any;      /* the client may have seen some of it */
+    apr_table_t *former_headers; /* r's before it started */
+    apr_status_t broken;  /* passing down failed: the client has gone */
+};
+
+void response_init(struct response *response, request_rec *r,
+                   const struct place_config *place,
+                   const struct pool_settings *once);
+
+/* The header is complete: put it into r. Not yet visible to the client. */
+void response_start(struct response *response, struct scgi_response *from,
+                    const struct place_config *place);
+
+/* Take it out again: another answer takes its place. */
+void response_undo(struct response *response);
+
+/*
+ * Take a piece of body. What is over the Content-Length is cut off.
+ * APR_SUCCESS, or why it cannot be kept (APR_ENOSPC ...).
+ */
+apr_status_t response_add(struct response *response, const char *data,
+                          apr_size_t len);
+
+/* More of a body that nobody gets than is worth reading. */
+bool response_drops_too_much(const struct response *response);
+
+/* Bytes (or the header) that could be passed down. */
+bool response_has_more(const struct response *response);
+
+/* At most `most` bytes of them, and a FLUSH. Blocks as the client makes it. */
+void response_flush(struct response *response, apr_off_t most);
+
+/* The spool is as large as it may become. */
+bool response_is_full(const struct response *response);
+
+/*
+ * The end. truncated: the client has to see that it is cut short. Returns what
+ * the handler returns.
+ */
+int response_finish(struct response *response, bool truncated);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spool.c - memory and file behind a struct spool.
+ *
+ * The descriptor here is used with pread and pwrite only. Buckets get copies
+ * of it: httpd's filters take ownership of a bucket's file when they set it
+ * aside, and close it when they have sent it.
+ */
+#include "spool.h"
+
+#include <apr_portable.h>
+#include <apr_strings.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MEMORY_FIRST 8192
+/* A bucket's length is a size_t and some filters add to it. */
+#define BUCKET_MAX ((apr_off_t)1 << 30)
+
+void spool_init(struct spool *spool, apr_pool_t *p, apr_size_t memory_max,
+                const char *folder)
+{
+    *spool = (struct spool){.pool = p, .folder = folder,
+                            .memory_max = memory_max, .fd = -1};
+}
+
+apr_off_t spool_len(const struct spool *spool)
+{
+    return (apr_off_t)spool->memory_len + spool->file_len;
+}
+
+static apr_status_t close_file(void *data)
+{
+    struct spool *spool = data;
+
+    close(spool->fd);
+    spool->fd = -1;
+    return APR_SUCCESS;
+}
+
+static apr_status_t open_file(struct spool *spool)
+{
+    const char *folder = spool->folder;
+    char *path;
+
+    if (folder == NULL) {
+        apr_status_t rv = apr_temp_dir_get(&folder, spool->pool);
+
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+    }
+    path = apr_pstrcat(spool->pool, folder, "/apppool.XXXXXX", NULL);
+    spool->fd = mkostemp(path, O_CLOEXEC);
+    if (spool->fd < 0) {
+        return errno;
+    }
+    unlink(path);
+    apr_pool_cleanup_register(spool->pool, spool, close_file,
+                              apr_pool_cleanup_null);
+    return APR_SUCCESS;
+}
+
+static apr_status_t write_file(struct spool *spool, const char *data,
+                               apr_size_t len)
+{
+    while (len > 0) {
+        ssize_t n = pwrite(spool->fd, data, len, spool->file_len);
+
+        if (n < 0 && errno != EINTR) {
+            return errno == EDQUOT || errno == EFBIG ? APR_ENOSPC : errno;
+        }
+        if (n > 0) {
+            data += n;
+            len -= (apr_size_t)n;
+            spool->file_len += n;
+        }
+    }
+    return APR_SUCCESS;
+}
+
+/* Grows by doubling: most bodies are small. */
+static void grow_memory(struct spool *spool, apr_size_t len)
+{
+    apr_size_t size = spool->memory_size ? spool->memory_size : MEMORY_FIRST;
+    char *grown;
+
+    while (size < len) {
+        size *= 2;
+    }
+    if (size > spool->memory_max) {
+        size = spool->memory_max;
+    }
+    if (size > spool->memory_size) {
+        grown = apr_palloc(spool->pool, size);
+        if (spool->memory_len > 0) {
+            memcpy(grown, spool->memory, spool->memory_len);
+        }
+        spool->memory = grown;
+        spool->memory_size = size;
+    }
+}
+
+static apr_size_t write_memory(struct spool *spool, const char *data,
+                               apr_size_t len)
+{
+    apr_size_t room = spool->memory_max - spool->memory_len;
+
+    if (spool->file_len > 0 || room == 0) {
+        return 0;
+    }
+    if (len > room) {
+        len = room;
+    }
+    grow_memory(spool, spool->memory_len + len);
+    memcpy(spool->memory + spool->memory_len, data, len);
+    spool->memory_len += len;
+    return len;
+}
+
+apr_status_t spool_write(struct spool *spool, const char *data,
+                         apr_size_t len)
+{
+    apr_size_t kept = write_memory(spool, data, len);
+    apr_status_t rv = APR_SUCCESS;
+
+    if (kept < len && spool->fd < 0) {
+        rv = open_file(spool);
+    }
+    if (kept < len && rv == APR_SUCCESS) {
+        rv = write_file(spool, data + kept, len - kept);
+    }
+    return rv;
+}
+
+apr_status_t spool_peek(const struct spool *spool, apr_off_t offset,
+                        char *buffer, apr_size_t size, const char **data_r,
+                        apr_size_t *len_r)
+{
+    ssize_t n;
+
+    if (offset < (apr_off_t)spool->memory_len) {
+        *data_r = spool->memory + offset;
+        *len_r = spool->memory_len - (apr_size_t)offset;
+        return APR_SUCCESS;
+    }
+    do {
+        n = pread(spool->fd, buffer, size,
+                  offset - (apr_off_t)spool->memory_len);
+    } while (n < 0 && errno == EINTR);
+    if (n <= 0) {
+        return n < 0 ? errno : APR_EGENERAL;
+    }
+    *data_r = buffer;
+    *len_r = (apr_size_t)n;
+    return APR_SUCCESS;
+}
+
+static apr_status_t close_copy(void *file)
+{
+    return apr_file_close(file);
+}
+
+static apr_status_t pass_file(const struct spool *spool, apr_off_t from,
+                              apr_off_t to, apr_bucket_brigade *brigade,
+                              apr_pool_t *p)
+{
+    int fd = fcntl(spool->fd, F_DUPFD_CLOEXEC, 3);
+    apr_file_t *file = NULL;
+    apr_status_t rv;
+
+    if (fd < 0) {
+        return errno;
+    }
+    rv = apr_os_file_put(&file, &fd, APR_FOPEN_READ | APR_FOPEN_BINARY, p);
+    if (rv != APR_SUCCESS) {
+        close(fd);
+        return rv;
+    }
+    apr_pool_cleanup_register(p, file, close_copy, apr_pool_cleanup_null);
+    while (from < to) {
+        apr_off_t len = to - from < BUCKET_MAX ? to - from : BUCKET_MAX;
+        apr_bucket *bucket = apr_bucket_file_create(
+            file, from, (apr_size_t)len, p, brigade->bucket_alloc);
+
+        apr_bucket_file_enable_mmap(bucket, 0);
+        APR_BRIGADE_INSERT_TAIL(brigade, bucket);
+        from += len;
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t spool_pass(const struct spool *spool, apr_off_t from,
+                        apr_off_t to, apr_bucket_brigade *brigade,
+                        apr_pool_t *p)
+{
+    apr_off_t memory_len = (apr_off_t)spool->memory_len;
+
+    if (from < memory_len && from < to) {
+        apr_off_t end = to < memory_len ? to : memory_len;
+
+        APR_BRIGADE_INSERT_TAIL(
+            brigade, apr_bucket_transient_create(spool->memory + from,
+                                                 (apr_size_t)(end - from),
+                                                 brigade->bucket_alloc));
+        from = end;
+    }
+    return from < to ? pass_file(spool, from - memory_len, to - memory_len,
+                                 brigade, p)
+                     : APR_SUCCESS;
+}
+
+void spool_reset(struct spool *spool)
+{
+    spool->memory_len = 0;
+    if (spool->file_len > 0 && ftruncate(spool->fd, 0) == 0) {
+        spool->file_len = 0;
+    }
+}
