@@ -158,6 +158,7 @@ void core_app_settle(struct core_app *app, int64_t now_us)
     app_drop_unsuitable(app, now_us);
     app_trim(app, now_us);
     core_start_reserved(app, now_us);
+    core_backoff_refuse(app, now_us);
     core_room_file(app, now_us);
     core_succession_file(app, now_us);
     core_queue_pause(app, now_us);

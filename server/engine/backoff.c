@@ -39,6 +39,17 @@ void core_backoff_failed(struct core_app *app, const char *text, int64_t now_us)
     app->retry_at_us = now_us + wait_s * CORE_SECOND;
 }
 
+/* Whoever waits for an application that has no process and may not start one
+ * gets the error. */
+void core_backoff_refuse(struct core_app *app, int64_t now_us)
+{
+    if (app->n_waiting && core_backoff_holds(app, now_us)
+        && !core_app_alive(app)) {
+        core_queue_refuse_all(app, CORE_SPAWN_FAILED, app->last_error,
+                              core_backoff_left_s(app, now_us), now_us);
+    }
+}
+
 /* It starts, or there is reason to believe that it will. */
 void core_backoff_end(struct core_app *app)
 {

@@ -4,8 +4,11 @@
  */
 #include "core_internal.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define CHECK_LOCAL_DEPTH 8 /* of a queue, after each event */
 
 #define HOLDS(condition) check_holds((condition), #condition, __LINE__)
 
@@ -52,21 +55,25 @@ static void check_process(const struct core_process *process)
     HOLDS(!process->preloader || !use);
 }
 
-/* First come, first served; nobody waits beside a process that could serve. */
-static void check_queue(const struct core_app *app)
+/* First come, first served; nobody waits beside a process that could serve.
+ * At most `depth` of those who wait are looked at. */
+static void check_queue(const struct core_app *app, unsigned depth)
 {
     const struct core_waiter *waiter;
     const struct core_waiter *before = NULL;
     unsigned n = 0;
 
     TAILQ_FOREACH(waiter, &app->queue, link) {
+        if (n == depth) {
+            break;
+        }
         HOLDS(waiter->app == app);
         HOLDS(!before || before->since_us <= waiter->since_us);
         HOLDS(!before || before->counts_from_us <= waiter->counts_from_us);
         before = waiter;
         n++;
     }
-    HOLDS(n == app->n_waiting);
+    HOLDS(n == (app->n_waiting < depth ? app->n_waiting : depth));
     HOLDS(!n || !core_shelf_best(app, TAILQ_FIRST(&app->queue)));
     HOLDS(!n || (!app->removed && !app->core->stopping));
 }
@@ -96,7 +103,7 @@ static void check_hope(const struct core_app *app)
     HOLDS(!app->n_waiting || core_app_all(app) || app->hunger != HUNGER_NONE);
 }
 
-void core_check_app(const struct core_app *app)
+static void check_app(const struct core_app *app, unsigned depth)
 {
     const struct core_process *process;
     unsigned count[STAGE_COUNT] = {0};
@@ -115,7 +122,7 @@ void core_check_app(const struct core_app *app)
     HOLDS(app->n_held == core_app_alive(app));
     HOLDS(app->n_held <= app->core->most);
     HOLDS(app->n_stale <= app->count[STAGE_SERVING]);
-    check_queue(app);
+    check_queue(app, depth);
     check_listeners(app);
     check_hope(app);
 }
@@ -124,7 +131,7 @@ void core_check_local(const struct core *core)
 {
     check_limits(core);
     if (core->touched) {
-        core_check_app(core->touched);
+        check_app(core->touched, CHECK_LOCAL_DEPTH);
     }
 }
 
@@ -136,7 +143,7 @@ void core_check(const struct core *core)
 
     check_limits(core);
     TAILQ_FOREACH(app, &core->apps, link) {
-        core_check_app(app);
+        check_app(app, UINT_MAX);
         for (stage = 0; stage < STAGE_COUNT; stage++) {
             count[stage] += app->count[stage];
         }

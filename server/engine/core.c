@@ -177,7 +177,7 @@ static void core_tick_app(struct core_app *app, int64_t now_us)
     core_settle(app, now_us);
 }
 
-int64_t core_tick(struct core *core, int64_t now_us)
+static void core_tick_apps(struct core *core, int64_t now_us)
 {
     struct core_heap_node *node;
 
@@ -187,8 +187,16 @@ int64_t core_tick(struct core *core, int64_t now_us)
                                           - offsetof(struct core_app, timer)),
                       now_us);
     }
-    core_idle_tick(core, now_us);
-    core_settle_pool(core, now_us);
+}
+
+/* What one does may be due for the other at once. */
+int64_t core_tick(struct core *core, int64_t now_us)
+{
+    do {
+        core_tick_apps(core, now_us);
+        core_idle_tick(core, now_us);
+        core_settle_pool(core, now_us);
+    } while (core_next_tick(core) <= now_us);
     return core_next_tick(core);
 }
 

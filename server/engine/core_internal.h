@@ -241,6 +241,7 @@ bool core_backoff_holds(const struct core_app *app, int64_t now_us);
 unsigned core_backoff_left_s(const struct core_app *app, int64_t now_us);
 void core_backoff_failed(struct core_app *app, const char *text,
                          int64_t now_us);
+void core_backoff_refuse(struct core_app *app, int64_t now_us);
 void core_backoff_end(struct core_app *app);
 
 /* ending.c: a process has to go. */
@@ -282,8 +283,5 @@ void core_restart_check(struct core_app *app, int64_t now_us);
 void core_succession_file(struct core_app *app, int64_t now_us);
 void core_succession_leave(struct core_app *app);
 void core_succession_settle(struct core *core, int64_t now_us);
-
-/* check.c */
-void core_check_app(const struct core_app *app);
 
 #endif

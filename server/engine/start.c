@@ -201,8 +201,6 @@ void core_start_fail(struct core_process *process, const char *text,
     core_restart_failed(app, app->last_error);
     if (!core_app_alive(app)) {
         app->awake = false; /* tried again when somebody asks */
-        core_queue_refuse_all(app, CORE_SPAWN_FAILED, app->last_error,
-                              core_backoff_left_s(app, now_us), now_us);
     }
 }
 

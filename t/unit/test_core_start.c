@@ -305,6 +305,23 @@ START_TEST(existing_processes_survive_a_failed_start)
 }
 END_TEST
 
+/* Found by the simulator. */
+START_TEST(the_last_process_ending_during_back_off_fails_all_who_wait)
+{
+    struct world *w = world_new(4);
+    struct core_app *app = world_app(w);
+
+    get(w, app, "ab");
+    ready(w, 1);
+    failed(w, 2, "oops");
+    gone(w, 2);
+    expect(w, "start 1, a=1, start 2");
+    gone(w, 1);
+    expect(w, "b!failed: oops");
+    world_free(w);
+}
+END_TEST
+
 START_TEST(a_start_that_takes_too_long_is_aborted_then_killed)
 {
     struct core_app_limits limits = world_limits();
@@ -316,7 +333,7 @@ START_TEST(a_start_that_takes_too_long_is_aborted_then_killed)
     get(w, app, "a");
     forget(w);
     pass(w, 90 * SECOND);
-    expect(w, "a!failed: it was not ready after 90 s, abort 1");
+    expect(w, "abort 1, a!failed: it was not ready after 90 s");
     pass(w, SECOND);
     expect(w, "kill 1");
     ready(w, 1);
@@ -461,6 +478,7 @@ int main(void)
         back_off_doubles_up_to_thirty_seconds,
         a_restart_or_changed_code_ends_back_off,
         existing_processes_survive_a_failed_start,
+        the_last_process_ending_during_back_off_fails_all_who_wait,
         a_start_that_takes_too_long_is_aborted_then_killed,
         a_failed_start_that_lingers_is_killed,
         pre_start_starts_the_minimum_without_a_request,
