@@ -4,7 +4,6 @@
 import gzip
 import os
 import subprocess
-import sys
 
 import pool
 import pytest
@@ -245,11 +244,10 @@ def test_a_virtual_environment_is_used(folder, language):
 
 
 def test_the_validator_sees_its_streams_used(start, language):
-    """Reading, errors and a HEAD under wsgiref.validate (see lint too)."""
+    """Reading, errors and a HEAD, in threads (see lint in test_request)."""
     app = start(startup_file=language.lint_file, threads=2)
     app.expect("READY")
     client = app.connect()
     assert client.get("/error").status == "200 OK", app.log()
     assert client.get("/half", "POST", b"0123456789ab").body == b"0123456789"
     assert client.get("/pieces?4", "HEAD").body == b""
-    assert sys.version_info >= (3, 9)
