@@ -156,13 +156,64 @@ static struct channel *channel_new(struct client *client, uint32_t number,
     return channel;
 }
 
+static void opening_add(struct channel *channel, uint32_t id, uint32_t number)
+{
+    struct opening *opening = calloc(1, sizeof *opening);
+
+    if (opening == NULL) {
+        abort();
+    }
+    opening->channel = channel;
+    opening->id = id;
+    opening->number = number;
+    STAILQ_INSERT_TAIL(&channel->client->openings, opening, next);
+}
+
+static void opening_forget(const struct channel *channel)
+{
+    struct opening *opening;
+
+    STAILQ_FOREACH(opening, &channel->client->openings, next) {
+        if (opening->channel == channel) {
+            opening->channel = NULL;
+        }
+    }
+}
+
+static struct opening *opening_find(struct client *client, uint32_t number)
+{
+    struct opening *opening;
+
+    STAILQ_FOREACH(opening, &client->openings, next) {
+        if (opening->number == number) {
+            return opening;
+        }
+    }
+    return NULL;
+}
+
+static void opening_free(struct client *client, struct opening *opening)
+{
+    STAILQ_REMOVE(&client->openings, opening, opening, next);
+    free(opening);
+}
+
+static unsigned opening_count(const struct client *client)
+{
+    const struct opening *opening;
+    unsigned n = 0;
+
+    STAILQ_FOREACH(opening, &client->openings, next) {
+        n++;
+    }
+    return n;
+}
+
 static void channel_free(struct channel *channel)
 {
     struct client *client = channel->client;
 
-    if (client->opening == channel) {
-        client->opening = NULL;
-    }
+    opening_forget(channel);
     lend_channel_gone(channel);
     admin_channel_gone(client->engine, channel);
     TAILQ_REMOVE(&client->channels, channel, next);
@@ -179,6 +230,9 @@ static void client_free(struct client *client)
 
     while ((channel = TAILQ_FIRST(&client->channels)) != NULL) {
         channel_free(channel);
+    }
+    while (!STAILQ_EMPTY(&client->openings)) {
+        opening_free(client, STAILQ_FIRST(&client->openings));
     }
     lend_client_gone(client);
     loop_timer_cancel(&client->patience);
@@ -240,7 +294,9 @@ void client_on_new(struct engine *engine, struct wire_message *m)
     client->uid = wire_get_u32(m, FIELD_UID, UINT32_MAX);
     client->admin = wire_get_u32(m, FIELD_ADMIN, 0) != 0;
     client->inherited = !engine->started;
+    client->generation = client->inherited; /* the oldest, to be safe */
     TAILQ_INIT(&client->channels);
+    STAILQ_INIT(&client->openings);
     apr_hash_set(engine->clients, &client->number, sizeof client->number,
                  client);
     if (!client->inherited) {
@@ -252,31 +308,44 @@ void client_on_new(struct engine *engine, struct wire_message *m)
     }
 }
 
+/* Pass the client's end of a new channel on to who asked for it. */
+static void opening_answer(struct client *client, uint32_t number, int *fd)
+{
+    struct opening *opening = opening_find(client, number);
+    struct wire_message answer;
+
+    if (opening == NULL || opening->channel == NULL) {
+        fd_close(fd);
+    } else {
+        wire_message_init(&answer);
+        wire_message_begin(&answer, MSG_CHANNEL, opening->id);
+        wire_put_fd(&answer, fd);
+        channel_send(opening->channel, &answer);
+        wire_message_clear(&answer);
+    }
+    if (opening != NULL) {
+        opening_free(client, opening);
+    }
+}
+
 /* A further channel: just made for who waits for it, or told to a new engine. */
 void client_on_channel(struct engine *engine, struct wire_message *m)
 {
     struct client *client = client_find(engine,
                                         wire_get_u32(m, FIELD_CLIENT, 0));
-    struct channel *asker = client != NULL ? client->opening : NULL;
     int theirs = wire_take_fd(m, 1);
     int ours = wire_take_fd(m, 0);
-    struct wire_message answer;
+    uint32_t number = wire_get_u32(m, FIELD_CHANNEL, 0);
 
     if (client == NULL) {
         fd_close(&ours);
         fd_close(&theirs);
         return;
     }
-    channel_new(client, wire_get_u32(m, FIELD_CHANNEL, 0), ours);
-    if (asker != NULL && theirs >= 0) {
-        client->opening = NULL;
-        wire_message_init(&answer);
-        wire_message_begin(&answer, MSG_CHANNEL, client->opening_id);
-        wire_put_fd(&answer, &theirs);
-        channel_send(asker, &answer);
-        wire_message_clear(&answer);
+    channel_new(client, number, ours);
+    if (theirs >= 0) {
+        opening_answer(client, number, &theirs);
     }
-    fd_close(&theirs);
 }
 
 /* Messages ------------------------------------------------------------------ */
@@ -319,18 +388,14 @@ static void on_open_channel(struct channel *channel, struct wire_message *m)
 {
     struct client *client = channel->client;
 
-    if (client->n_channels >= MAX_CHANNELS || client->opening != NULL) {
+    if (client->n_channels + opening_count(client) >= MAX_CHANNELS) {
         channel_refuse(channel, wire_request_id(m), STATUS_BUSY,
-                       client->opening != NULL
-                           ? "another channel is just being opened"
-                           : "this client has all the channels it may have",
-                       NULL, 0);
+                       "this client has all the channels it may have", NULL,
+                       0);
         return;
     }
-    client->opening = channel;
-    client->opening_id = wire_request_id(m);
-    link_make_channel(client->engine, client->number,
-                      client->last_channel + 1);
+    opening_add(channel, wire_request_id(m), ++client->last_channel);
+    link_make_channel(client->engine, client->number, client->last_channel);
 }
 
 static void on_ping(struct channel *channel, struct wire_message *m)

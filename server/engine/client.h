@@ -26,6 +26,14 @@ struct channel {
     uint32_t last_get;       /* request id of the last GET; 0: none */
 };
 
+/* An OPEN_CHANNEL that the master has been asked for. */
+struct opening {
+    STAILQ_ENTRY(opening) next;
+    struct channel *channel; /* where it came from; NULL: gone meanwhile */
+    uint32_t id;             /* request id of the message */
+    uint32_t number;         /* of the channel to be */
+};
+
 struct client {
     struct engine *engine;
     uint32_t number;         /* key in engine->clients */
@@ -33,16 +41,14 @@ struct client {
     uid_t uid;               /* of who asked the rendezvous */
     uint32_t generation;     /* of the configuration it runs with; 0: none */
     bool admin;
-    bool greeted;            /* HELLO has come, here or to an engine before */
-    bool said_hello;         /* here */
+    bool greeted;            /* HELLO has come */
     bool inherited;          /* an engine before us may have had its HELLO */
     bool failed;             /* to be dropped at the end of this handler */
     struct loop_timer *patience; /* with a client that has not said HELLO */
     TAILQ_HEAD(, channel) channels;
     uint32_t last_channel;   /* greatest channel number so far */
     uint32_t n_channels;
-    uint32_t opening_id;     /* request id of the OPEN_CHANNEL under way */
-    struct channel *opening; /* where it came from; NULL: none under way */
+    STAILQ_HEAD(, opening) openings;
     int board_fd;            /* passed on in WELCOME, then closed; -1 */
     struct slot_line *board; /* NULL: admin */
     struct slot *slots[BOARD_SLOTS]; /* NULL: unused line */
