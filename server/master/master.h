@@ -128,7 +128,6 @@ struct master {
     struct loop_timer *watcher_timer; /* until the next start of one */
 
     int null_fd;                   /* /dev/null; -1: none */
-    unsigned n_killed;             /* see reaper_kill_children() */
 
     enum master_phase phase;
     struct loop_timer *stop_timer;

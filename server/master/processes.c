@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "connect.h"
 #include "engine_link.h"
@@ -56,6 +57,21 @@ struct process *process_find_pid(struct master *m, pid_t pid)
     return NULL;
 }
 
+struct process *process_find_session(struct master *m, pid_t session)
+{
+    apr_hash_index_t *i;
+
+    for (i = apr_hash_first(NULL, m->processes); i != NULL;
+         i = apr_hash_next(i)) {
+        struct process *p = apr_hash_this_val(i);
+
+        if (p->session == session) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
 bool process_uses(struct master *m, uint32_t app)
 {
     apr_hash_index_t *i;
@@ -92,12 +108,27 @@ static void on_end(void *baton, int fd, unsigned events)
     } /* else it is the reaper's */
 }
 
+/* apppool-spawn will lead a session of its own. Of forks the process between
+ * them and the preloader led it, and has gone; the number stays taken as long
+ * as anybody is in the session. One that shares another's has none to end. */
+static pid_t find_session(const struct process *p, pid_t pid)
+{
+    pid_t session = p->preloader == 0 ? pid : getsid(pid);
+
+    if (session <= 0 || session == getsid(0) ||
+        process_find_session(p->m, session) != NULL) {
+        return 0;
+    }
+    return session;
+}
+
 int process_begin(struct process *p, pid_t pid)
 {
     p->pidfd = pidfd_open(pid, 0);
     if (p->pidfd < 0) {
         return -errno;
     }
+    p->session = find_session(p, pid);
     p->pid = pid;
     p->fork = FORK_NONE;
     if (p->preloader != 0) {

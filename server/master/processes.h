@@ -29,6 +29,7 @@ struct process {
     unsigned n_shared;     /* a preloader's listeners; 0: direct or forked */
     struct listener **listeners; /* n_shared of them, or one; owned */
     pid_t pid;
+    pid_t session;         /* and process group at its start; 0: not its own */
     uid_t uid;             /* as its last report's credentials said */
     int pidfd;             /* owned; -1 */
     struct loop_watch *end_watch; /* of forks: may not be our child yet */
@@ -46,6 +47,7 @@ struct process *process_new(struct master *m, uint32_t number, uint32_t app);
 
 struct process *process_find(struct master *m, uint32_t number);
 struct process *process_find_pid(struct master *m, pid_t pid);
+struct process *process_find_session(struct master *m, pid_t session);
 
 /* Does any process run this definition? */
 bool process_uses(struct master *m, uint32_t app);

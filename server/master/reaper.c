@@ -13,11 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "engine_keeper.h"
 #include "processes.h"
+#include "report.h"
 #include "socket.h"
 #include "watcher_keeper.h"
 
@@ -26,8 +28,8 @@ static void reap(struct master *m, pid_t pid)
     struct process *p = process_find_pid(m, pid);
     int status = 0;
 
-    if (p != NULL) {
-        kill(-pid, SIGKILL);
+    if (p != NULL && p->session > 0) {
+        kill(-p->session, SIGKILL);
     }
     waitpid(pid, &status, WNOHANG);
     if (p != NULL) {
@@ -84,24 +86,69 @@ static bool is_ours(const struct master *m, pid_t pid)
     return pid == m->engine_pid || pid == m->watcher_pid;
 }
 
-static void end_orphan(struct master *m, pid_t pid)
+/* What a walk over the children is looking for, and has found. */
+struct walk {
+    struct master *m;         /* borrowed */
+    const struct stat *output; /* who writes to this; NULL: not asked */
+    unsigned n;               /* killed */
+};
+
+static void walk_kill(struct walk *walk, pid_t pid)
+{
+    kill(pid, SIGKILL); /* our child, so not reused before we reap it */
+    walk->n++;
+}
+
+static bool is_orphan(const struct walk *walk, pid_t pid)
+{
+    return !is_ours(walk->m, pid) && process_find_pid(walk->m, pid) == NULL;
+}
+
+/* A process that a preloader has just forked is our child before it reports;
+ * until it does, it looks like an orphan. */
+static void kill_leaderless(struct walk *walk, pid_t pid)
 {
     pid_t session;
     char state;
 
-    if (is_ours(m, pid) || process_find_pid(m, pid) != NULL ||
-        !read_stat(pid, &state, &session) || state == 'Z') {
+    if (!is_orphan(walk, pid) || !read_stat(pid, &state, &session) ||
+        state == 'Z' || session == pid || session == 0) {
         return;
     }
-    if (session != pid && session != 0 && !has_leader(session)) {
-        log_debug("pid %ld, left behind by an application: killed", (long)pid);
-        kill(pid, SIGKILL); /* our child, so not reused before we reap it */
+    if (process_find_session(walk->m, session) == NULL &&
+        !has_leader(session) && !report_any_fork(walk->m)) {
+        walk_kill(walk, pid);
+    }
+}
+
+static bool writes_to(pid_t pid, int fd, const struct stat *output)
+{
+    char path[40];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "/proc/%ld/fd/%d", (long)pid, fd);
+    return stat(path, &st) == 0 && st.st_dev == output->st_dev &&
+           st.st_ino == output->st_ino;
+}
+
+static void kill_writer(struct walk *walk, pid_t pid)
+{
+    if (is_orphan(walk, pid) && (writes_to(pid, 1, walk->output) ||
+                                 writes_to(pid, 2, walk->output))) {
+        walk_kill(walk, pid);
+    }
+}
+
+static void kill_any(struct walk *walk, pid_t pid)
+{
+    if (!is_ours(walk->m, pid)) {
+        walk_kill(walk, pid);
     }
 }
 
 /* Call each with every child; the kernel's own list of them. */
-static void each_child(struct master *m,
-                       void (*each)(struct master *m, pid_t pid))
+static void walk_children(struct walk *walk,
+                          void (*each)(struct walk *walk, pid_t pid))
 {
     char path[64];
     FILE *list;
@@ -114,33 +161,34 @@ static void each_child(struct master *m,
         return;
     }
     while (fscanf(list, "%ld", &pid) == 1) {
-        each(m, (pid_t)pid);
+        each(walk, (pid_t)pid);
     }
     fclose(list);
 }
 
 void reaper_run(struct master *m)
 {
+    struct walk walk = { .m = m };
     pid_t pid = next_dead();
 
     while (pid > 0) {
         reap(m, pid);
         pid = next_dead();
     }
-    each_child(m, end_orphan);
+    walk_children(&walk, kill_leaderless);
 }
 
-static void kill_child(struct master *m, pid_t pid)
+void reaper_kill_writers(struct master *m, const struct stat *output)
 {
-    if (!is_ours(m, pid)) {
-        kill(pid, SIGKILL);
-        m->n_killed++;
-    }
+    struct walk walk = { .m = m, .output = output };
+
+    walk_children(&walk, kill_writer);
 }
 
 unsigned reaper_kill_children(struct master *m)
 {
-    m->n_killed = 0;
-    each_child(m, kill_child);
-    return m->n_killed;
+    struct walk walk = { .m = m };
+
+    walk_children(&walk, kill_any);
+    return walk.n;
 }

@@ -11,11 +11,13 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "engine_link.h"
 #include "gate.h"
 #include "listener.h"
 #include "processes.h"
+#include "reaper.h"
 #include "socket.h"
 
 #define REPORT_MAX     8192 /* as FIELD_REPORT has it */
@@ -28,6 +30,7 @@ struct report {
     int fd;                  /* owned */
     struct loop_watch *watch;
     bool forks;              /* it was made for a preloader */
+    struct stat output;      /* the pipe that all of them write to */
     LIST_HEAD(, process) processes; /* last asked or started first; borrowed */
 };
 
@@ -280,6 +283,7 @@ void report_join(struct process *p, const struct process *preloader)
 
 static void report_free(struct report *report)
 {
+    reaper_kill_writers(report->m, &report->output);
     LIST_REMOVE(report, next);
     loop_unwatch(&report->watch);
     fd_close(&report->fd);
@@ -365,6 +369,23 @@ void report_ask_next(struct report *report)
         }
         next = find_fork(report, FORK_QUEUED);
     }
+}
+
+bool report_any_fork(const struct master *m)
+{
+    const struct report *report;
+
+    LIST_FOREACH(report, &m->reports, next) {
+        if (find_asked(report) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void report_set_output(const struct process *p)
+{
+    fstat(p->output, &p->report->output);
 }
 
 void report_pause_all(struct master *m, bool paused)

@@ -34,6 +34,12 @@ void report_forks_failed(struct process *p);
 /* Ask for the next fork, if none is under way. */
 void report_ask_next(struct report *report);
 
+/* Is any preloader about to fork? */
+bool report_any_fork(const struct master *m);
+
+/* p's output is that of all who report where it does. */
+void report_set_output(const struct process *p);
+
 void report_pause_all(struct master *m, bool paused);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,8 +126,10 @@ static int prepare(struct process *p, const struct definition *d,
     if (rc < 0) {
         snprintf(spawn->why, sizeof(spawn->why), "no descriptors: %s",
                  strerror(-rc));
+        return rc;
     }
-    return rc;
+    report_set_output(p);
+    return 0;
 }
 
 #define NUMBER_TEXT 24
@@ -212,6 +215,9 @@ static int start(struct process *p, struct spawn *spawn)
     if (pid < 0 || process_begin(p, pid) < 0) {
         int rc = -errno;
 
+        if (pid > 0) {
+            kill(pid, SIGKILL);
+        }
         snprintf(spawn->why, sizeof(spawn->why), "no process: %s",
                  strerror(-rc));
         return rc;

@@ -51,8 +51,15 @@ static _Noreturn void fail_open(const struct spawn *spawn, const char *path,
             *slash = '/';
         }
     }
+    if (error == ENOTDIR) {
+        spawn_fail(spawn, "The application's root %s is not a folder.", path);
+    }
+    if (error == ELOOP) {
+        spawn_fail(spawn, "The application's root %s leads through links of "
+                   "/proc, or in a circle.", path);
+    }
     spawn_fail(spawn, "The application's root %s cannot be opened: %s.", path,
-               error == ENOTDIR ? "it is not a folder" : strerror(error));
+               strerror(error));
 }
 
 static int open_root(const struct spawn *spawn, const char *path)
