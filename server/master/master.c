@@ -131,7 +131,7 @@ static void on_parent_end(void *baton, int fd, unsigned events)
     (void)events;
     loop_unwatch(&m->parent_watch);
     m->parent = 0; /* its pid may be somebody else's from now on */
-    stop_begin(m, "its parent has ended");
+    stop_orphaned(m);
 }
 
 /* Pinned by a pidfd: if the parent dies in between, getppid() tells. */

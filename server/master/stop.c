@@ -13,10 +13,11 @@
 #include "reaper.h"
 #include "watcher_keeper.h"
 
-#define DRAIN_TIME (5 * APR_USEC_PER_SEC)
-#define END_TIME   (APR_USEC_PER_SEC * 3 / 2)
+#define DRAIN_TIME    (5 * APR_USEC_PER_SEC)
+#define ORPHAN_TIME   (3 * APR_USEC_PER_SEC)
+#define END_TIME      (APR_USEC_PER_SEC * 3 / 2)
 /* A killed process goes at once, unless it hangs in the kernel. */
-#define KILL_TIME  (APR_USEC_PER_SEC / 2)
+#define KILL_TIME     (APR_USEC_PER_SEC / 2)
 
 static void on_timer(void *baton);
 
@@ -80,18 +81,29 @@ void stop_tell(struct master *m)
     engine_link_send(m, &msg);
 }
 
-void stop_begin(struct master *m, const char *why)
+static void drain(struct master *m, const char *why,
+                  apr_interval_time_t longest)
 {
     if (m->phase != MASTER_RUNNING) {
         return;
     }
     log_info("the server ends: %s", why);
-    enter(m, MASTER_DRAINING, DRAIN_TIME);
+    enter(m, MASTER_DRAINING, longest);
     stop_tell(m);
     if (m->link < 0) {
         end_applications(m);
     }
     stop_check(m);
+}
+
+void stop_begin(struct master *m, const char *why)
+{
+    drain(m, why, DRAIN_TIME);
+}
+
+void stop_orphaned(struct master *m)
+{
+    drain(m, "its parent has ended", ORPHAN_TIME);
 }
 
 void stop_quickly(struct master *m, const char *why)

@@ -2,7 +2,8 @@
 /*
  * stop.h - the end of the server, within 8 s whatever hangs.
  *
- *   draining  the engine was told STOP: requests may finish, at most 5 s
+ *   draining  the engine was told STOP: requests may finish, at most 5 s (3 s
+ *             without a parent: then all is over after 5 s)
  *   ending    SIGTERM to every application, 1.5 s
  *   killing   SIGKILL to everything, then the engine
  *
@@ -13,8 +14,9 @@
 
 #include "master.h"
 
-/* Begin with draining. why: for the log. No-op when it has begun. */
+/* Begin with draining; why: for the log. No-op when it has begun. */
 void stop_begin(struct master *m, const char *why);
+void stop_orphaned(struct master *m);
 
 /* Begin with ending, or go over to it. */
 void stop_quickly(struct master *m, const char *why);
