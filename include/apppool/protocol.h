@@ -111,7 +111,8 @@ struct wire_header {
     X(59, CHANNEL,        U32,  0, "number of a channel within its client")   \
     X(60, RLIMITS,        BYTES, 64, "struct wire_rlimits")                   \
     X(61, INHERITED_ENV,  LIST, 8192, "TZ=, TMPDIR= as httpd has them")       \
-    X(62, RESTART_ID,     U32,  0, "bumped by each restart of a release")
+    X(62, LEASES,         U32,  0, "1: slots may be kept after a request")    \
+    X(63, FULL,           U32,  0, "1: no process is free, none can start")
 
 enum wire_field {
 #define WIRE_FIELD_ENUM(id, name, kind, max, meaning) FIELD_##name = id,
@@ -215,7 +216,7 @@ enum watch_seen {
  */
 #define WIRE_MESSAGES(X)                                                      \
     /* channel, client to engine */                                           \
-    X(1, HELLO, FROM_CLIENT, 0, F(GENERATION), 0, 0,                          \
+    X(1, HELLO, FROM_CLIENT, 0, F(GENERATION) | F(LEASES), 0, 0,              \
       "first message of a client's first channel -> WELCOME")                 \
     X(2, OPEN_CHANNEL, FROM_CLIENT, 0, 0, 0, 0,                               \
       "one more channel for this client -> CHANNEL, REFUSED")                 \
@@ -245,7 +246,7 @@ enum watch_seen {
       "NUMBER slots; the board (none on admin channels); CLIENT: its number") \
     X(33, CHANNEL, FROM_ENGINE, 0, 0, 1, 1, "the client's end")               \
     X(34, OFFER, FROM_ENGINE, F(SLOT) | F(SLOT_GENERATION) | F(PID) |         \
-      F(PROTOCOL) | F(PROCESS), F(QUEUE_US) | F(SPAWN_US), 0, 1,              \
+      F(PROTOCOL) | F(PROCESS), F(QUEUE_US) | F(SPAWN_US) | F(FULL), 0, 1,    \
       "the slot is OFFERED; the connection, unless the client has it")        \
     X(35, REFUSED, FROM_ENGINE | FROM_MASTER, F(STATUS) | F(MESSAGE),         \
       F(PAGE) | F(RETRY_AFTER), 0, 0, "no")                                   \

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "definition.h"
+#include "lease.h"
 #include "running.h"
 
 /* One RESTART message; it may be about many applications. */
@@ -37,6 +38,7 @@ void admin_on_set_max(struct channel *channel, struct wire_message *m)
     }
     engine->limits.max = max;
     core_set_limits(engine->core, &engine->limits, engine_now(engine));
+    lease_recall(engine);
     channel_done(channel, wire_request_id(m));
 }
 
@@ -56,6 +58,7 @@ void admin_on_clear(struct channel *channel, struct wire_message *m)
     struct engine *engine = channel->client->engine;
 
     core_clear(engine->core, engine_now(engine));
+    lease_recall(engine);
     channel_done(channel, wire_request_id(m));
 }
 
@@ -91,6 +94,7 @@ void admin_on_detach_process(struct channel *channel, struct wire_message *m)
 
         if (running->pid == pid && running->core != NULL) {
             core_detach(running->core, engine_now(engine));
+            lease_recall(engine);
             channel_done(channel, wire_request_id(m));
             return;
         }

@@ -371,6 +371,7 @@ static void on_hello(struct channel *channel, struct wire_message *m)
     }
     client->pid = m->sender.pid;
     client->generation = wire_get_u32(m, FIELD_GENERATION, 0);
+    client->wants_leases = wire_get_u32(m, FIELD_LEASES, 0) != 0;
     client->greeted = true;
     loop_timer_cancel(&client->patience);
     wire_message_init(&answer);

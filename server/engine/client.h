@@ -42,6 +42,7 @@ struct client {
     uint32_t generation;     /* of the configuration it runs with; 0: none */
     bool admin;
     bool greeted;            /* HELLO has come */
+    bool wants_leases;       /* as HELLO said */
     bool inherited;          /* an engine before us may have had its HELLO */
     bool failed;             /* to be dropped at the end of this handler */
     struct loop_timer *patience; /* with a client that has not said HELLO */

@@ -244,6 +244,9 @@ void core_each_process(struct core_app *app,
                        void (*each)(void *baton, struct core_process *process),
                        void *baton);
 
+/* It gets nothing more and ends as soon as its sessions have been closed. */
+bool core_process_is_leaving(const struct core_process *process);
+
 uint32_t core_process_number(const struct core_process *process);
 struct core_app *core_process_app(const struct core_process *process);
 void *core_app_baton(const struct core_app *app);

@@ -10,6 +10,7 @@
 
 #include "admin.h"
 #include "client.h"
+#include "lease.h"
 #include "lend.h"
 #include "link.h"
 #include "socket.h"
@@ -120,7 +121,9 @@ static struct definition *definition_new(struct engine *engine,
     d->type = wire_get_u32(m, FIELD_TYPE, TYPE_AUTO);
     d->protocol = wire_get_u32(m, FIELD_PROTOCOL, PROTOCOL_SCGI);
     d->log_fd = -1;
+    d->engine = engine;
     TAILQ_INIT(&d->restart_waits);
+    LIST_INIT(&d->leases);
     apr_hash_set(engine->definitions, &d->number, sizeof d->number, d);
     return d;
 }
@@ -141,6 +144,9 @@ void definition_on_define(struct engine *engine, struct wire_message *m)
     d->generation = engine->coming;
     d->flags = wire_get_u32(m, FIELD_FLAGS, 0);
     d->memory_mib = limits.memory_mib;
+    d->max_per_app = limits.max_per_app;
+    d->counts_requests = limits.max_requests != 0 ||
+                         limits.max_request_us != 0;
     fd_close(&d->log_fd);
     d->log_fd = wire_take_fd(m, 0);
     if (d->app == NULL) {
@@ -154,6 +160,7 @@ static void definition_free(struct engine *engine, struct definition *d)
 {
     apr_hash_set(engine->definitions, &d->number, sizeof d->number, NULL);
     admin_refuse_restarts(d);
+    lease_definition_gone(d);
     fd_close(&d->log_fd);
     free(d->root);
     free(d->environment);

@@ -11,6 +11,7 @@
 struct request;
 
 struct definition {
+    struct engine *engine;
     uint32_t number;      /* key in engine->definitions */
     uint32_t generation;  /* the last one that named it; 0: adopted */
     struct core_app *app;
@@ -21,8 +22,14 @@ struct definition {
     uint32_t flags;       /* enum apppool_define_flags */
     char *user;           /* of its processes, as spawn told; "" before */
     uint32_t memory_mib;  /* PoolMemoryLimit; 0: none */
+    unsigned max_per_app; /* PoolMaxPerApp; 0: none */
     unsigned n_processes; /* struct running that point here */
     bool is_watched;      /* watch.c */
+    bool is_always;       /* always_restart.txt is there */
+    bool counts_requests; /* a limit needs each request told */
+    uint64_t leased_requests;   /* that the core did not hand out */
+    LIST_HEAD(, slot) leases;
+    struct loop_timer *press;   /* somebody waits; NULL: nobody */
     int log_fd;           /* PoolLogFile or its vhost's log; -1: our own log */
     TAILQ_HEAD(, restart_wait) restart_waits; /* admin.c */
 };

@@ -14,6 +14,7 @@
 #include "admin.h"
 #include "client.h"
 #include "definition.h"
+#include "lease.h"
 #include "lend.h"
 #include "link.h"
 #include "running.h"
@@ -119,6 +120,7 @@ static void on_look(void *baton)
     struct engine *engine = baton;
 
     engine->look = loop_timer_add(engine->loop, LOOK_US, on_look, engine);
+    lease_look(engine);
     lend_look(engine);
     watch_measure(engine);
     engine_settle(engine);

@@ -5,6 +5,7 @@
  *   link.c        what the master says and is asked to do
  *   client.c      clients, their channels, who may say what
  *   lend.c        GET to OFFER, RETURN and CLOSED: sessions
+ *   lease.c       sessions that a client keeps for its next request
  *   slot.c        connections of a client to a process
  *   definition.c  applications as they are configured
  *   running.c     processes: start, reports, end

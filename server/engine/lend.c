@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "definition.h"
+#include "lease.h"
 #include "link.h"
 #include "page.h"
 #include "running.h"
@@ -60,6 +61,19 @@ static void request_refuse(struct request *request, enum wire_status status,
 
 /* GET ------------------------------------------------------------------------ */
 
+static void get_from_core(struct request *request,
+                          struct definition *definition)
+{
+    struct channel *channel = request->channel;
+    struct engine *engine = channel->client->engine;
+
+    lease_before_get(engine, definition);
+    core_get(definition->app, &request->waiter, engine_now(engine));
+    if (channel->request == request && request->waiter.app != NULL) {
+        lease_waits(engine, definition);
+    }
+}
+
 static void ask_core(struct request *request, struct definition *definition)
 {
     struct engine *engine = request->channel->client->engine;
@@ -71,7 +85,7 @@ static void ask_core(struct request *request, struct definition *definition)
         request_refuse(request, STATUS_STOPPING,
                        "the pool server is going down", NULL, 1);
     } else {
-        core_get(definition->app, &request->waiter, engine_now(engine));
+        get_from_core(request, definition);
     }
 }
 
@@ -179,6 +193,21 @@ void lend_settle(struct engine *engine)
     }
 }
 
+/* Would one more request have to wait for a process of those there are? */
+static bool is_full(const struct definition *definition)
+{
+    struct core_app_view app;
+    struct core_view pool;
+
+    core_app_view(definition->app, &app);
+    core_view(definition->engine->core, &pool);
+    return app.waiting > 0 ||
+           (app.idle == 0 &&
+            (pool.processes >= definition->engine->limits.max ||
+             (definition->max_per_app != 0 &&
+              app.processes >= definition->max_per_app)));
+}
+
 static int send_offer(struct request *request, struct slot *slot,
                       uint64_t word)
 {
@@ -196,6 +225,7 @@ static int send_offer(struct request *request, struct slot *slot,
     wire_put_u32(&m, FIELD_PROTOCOL, slot->running->definition->protocol);
     wire_put_u64(&m, FIELD_QUEUE_US, waited > 0 ? (uint64_t)waited : 0);
     wire_put_u64(&m, FIELD_SPAWN_US, (uint64_t)request->waiter.spawn_us);
+    wire_put_u32(&m, FIELD_FULL, is_full(slot->running->definition));
     if (slot->fd >= 0) {
         wire_put_fd(&m, &slot->fd);
     }
@@ -209,12 +239,17 @@ static void offer(struct request *request, struct slot *slot)
 {
     struct engine *engine = slot->client->engine;
     struct running *running = slot->running;
+    bool lease = lease_is_allowed(slot);
     uint64_t word;
     bool offered;
 
     slot->request = NULL;
     request->slot = NULL;
-    offered = slot_apply(slot_line(slot), SLOT_OFFER_WANT, &word);
+    offered = slot_apply(slot_line(slot),
+                         lease ? SLOT_OFFER : SLOT_OFFER_WANT, &word);
+    if (offered && lease) {
+        lease_begin(slot);
+    }
     if (!offered || send_offer(request, slot, word) < 0) {
         /* A spoilt board, or a client that does not read: its own loss. */
         slot_revoke(slot);
@@ -407,6 +442,7 @@ void lend_on_return(struct channel *channel, struct wire_message *m)
         return;
     }
     running = slot->running;
+    lease_end(slot);
     slot->lent = false;
     if (wire_get_u32(m, FIELD_ENDED, 0) != 0) {
         slot_revoke(slot);
@@ -480,7 +516,7 @@ void lend_client_gone(struct client *client)
         struct running *running = slot != NULL ? slot->running : NULL;
         bool lent = slot != NULL && slot->lent;
         bool busy = lent && slot->connected &&
-            slot_state(atomic_load(&slot_line(slot)->word)) != SLOT_EMPTY;
+            slot_state(atomic_load(&slot_line(slot)->word)) == SLOT_BUSY;
 
         if (slot == NULL) {
             continue;
@@ -535,18 +571,33 @@ void lend_on_slot_kept(struct engine *engine, struct wire_message *m)
     running->lent_before++;
 }
 
+/* What is free is taken, what is busy gets want. A client may make the one of
+ * the other meanwhile; then look again. */
+static bool is_busy_for_good(struct slot_line *line)
+{
+    while (slot_state(atomic_load(&line->word)) != SLOT_EMPTY &&
+           !slot_apply(line, SLOT_TAKE, NULL)) {
+        if (slot_apply(line, SLOT_MARK, NULL)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A lent slot has a request in it; every other connection is made anew, since
  * nobody knows whether the client has got it. */
 static void take_over_line(struct client *client, uint32_t line)
 {
     struct slot *slot = client->slots[line];
-    enum slot_state state = slot_state(atomic_load(&client->board[line].word));
+    struct slot_line *shared = &client->board[line];
 
-    if (slot != NULL && state != SLOT_BUSY) {
+    if (slot == NULL) {
+        if (slot_state(atomic_load(&shared->word)) != SLOT_EMPTY) {
+            slot_apply(shared, SLOT_REVOKE, NULL);
+        }
+    } else if (!is_busy_for_good(shared)) {
         slot->running->lent_before--;
         slot_revoke(slot);
-    } else if (slot == NULL && state != SLOT_EMPTY) {
-        slot_apply(&client->board[line], SLOT_REVOKE, NULL);
     }
 }
 

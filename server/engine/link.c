@@ -11,6 +11,7 @@
 
 #include "client.h"
 #include "definition.h"
+#include "lease.h"
 #include "lend.h"
 #include "running.h"
 #include "socket.h"
@@ -35,6 +36,7 @@ static void on_stop(struct engine *engine, struct wire_message *m)
     (void)m;
     engine->stopping = true;
     core_stop(engine->core, engine_now(engine));
+    lease_recall(engine);
 }
 
 static void on_ping(struct engine *engine, struct wire_message *m)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "lease.h"
 #include "lend.h"
 #include "link.h"
 #include "watch.h"
@@ -279,6 +280,7 @@ static void on_ready(struct running *running)
     running_log(running, LOG_LEVEL_INFO, "ready");
     link_ready(running->engine, running->number);
     core_process_ready(running->core, engine_now(running->engine));
+    lease_recall(running->engine); /* of those that it replaces */
 }
 
 /* "SPAWN type=2 uid=5 user=games", by apppool-spawn before it executes. */

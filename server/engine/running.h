@@ -24,6 +24,7 @@ struct running {
     char user[33];             /* it runs as; "" until it said so */
     char *error;               /* what it reported as ERROR so far; owned */
     size_t error_len;          /* bytes; <= WIRE_MAX_STRING */
+    uint64_t leased_requests;  /* that the core did not hand out */
     struct output *output;     /* its standard output and error; NULL: none */
     /* Told to a new engine, until the core has them: */
     unsigned lent_before;      /* sessions from before */

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "lease.h"
 #include "link.h"
 #include "socket.h"
 
@@ -68,6 +69,7 @@ struct slot *slot_new(struct client *client, struct running *running)
 
 void slot_free(struct slot *slot)
 {
+    lease_end(slot);
     slot_apply(slot_line(slot), SLOT_REVOKE, NULL);
     slot->client->slots[slot->line] = NULL;
     LIST_REMOVE(slot, next);

@@ -19,6 +19,11 @@ struct slot {
     int fd;                  /* client's end, not passed on yet; else -1 */
     bool connected;          /* CONNECTED has come */
     bool lent;               /* the core counts it as a session */
+    bool is_lease;           /* lent without want; in definition->leases */
+    LIST_ENTRY(slot) lease;
+    int64_t lent_us;         /* a lease: since when */
+    uint64_t seen_word;      /* a lease: when last looked at */
+    uint32_t uses_counted;   /* a lease: up to here; 0: none */
     bool seen_empty;         /* lent, yet EMPTY when last looked at */
     struct request *request; /* waits for CONNECTED; NULL: none */
 };

@@ -81,7 +81,8 @@ static void add_process(void *baton, struct core_process *process)
                   "state", state_name(view.state),
                   "preloader", view.preloader,
                   "sessions", (int)view.sessions,
-                  "requests", (json_int_t)view.requests,
+                  "requests", (json_int_t)(view.requests +
+                                           running->leased_requests),
                   "age_s", seconds_since(running->engine, view.started_us),
                   "idle_s", seconds_since(running->engine, view.idle_since_us),
                   "release", (int)view.release));
@@ -124,7 +125,8 @@ static void add_app(void *baton, struct core_app *app)
                   "waiting", (int)view.waiting,
                   "oldest_wait_s", seconds_since(report->engine,
                                                  view.oldest_wait_us),
-                  "requests", (json_int_t)view.requests,
+                  "requests", (json_int_t)(view.requests +
+                                           d->leased_requests),
                   "spawned", (json_int_t)view.spawned,
                   "failed_spawns", (json_int_t)view.failed_spawns,
                   "refused", (json_int_t)view.refused,

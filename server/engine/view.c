@@ -104,6 +104,11 @@ void core_each_process(struct core_app *app,
     }
 }
 
+bool core_process_is_leaving(const struct core_process *process)
+{
+    return process->stage == STAGE_LEAVING || process->stage == STAGE_RETIRING;
+}
+
 uint32_t core_process_number(const struct core_process *process)
 {
     return process->number;

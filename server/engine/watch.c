@@ -4,6 +4,7 @@
  */
 #include "watch.h"
 
+#include "lease.h"
 #include "link.h"
 #include "running.h"
 
@@ -57,12 +58,17 @@ void watch_on_seen(struct engine *engine, struct wire_message *m)
     if (definition == NULL || definition->app == NULL) {
         return;
     }
-    core_set_always_restart(definition->app, (seen & SEEN_ALWAYS) != 0,
+    definition->is_always = (seen & SEEN_ALWAYS) != 0;
+    core_set_always_restart(definition->app, definition->is_always,
                             engine_now(engine));
+    if (definition->is_always) {
+        lease_recall_all_of(definition);
+    }
     if (seen & SEEN_RESTART) {
         log_info("app %s: restart.txt has changed: restarting",
                  definition->root);
         core_restart(definition->app, engine_now(engine));
+        lease_recall(engine);
     } else if (seen & SEEN_STARTUP) {
         core_app_retry(definition->app, engine_now(engine));
     }

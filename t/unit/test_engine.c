@@ -226,6 +226,13 @@ static void setup_greeted(void)
     expect(channel, FROM_ENGINE, MSG_WELCOME);
 }
 
+static void setup_leasing(void)
+{
+    setup();
+    say(MSG_HELLO, 1, FIELD_LEASES, 1);
+    expect(channel, FROM_ENGINE, MSG_WELCOME);
+}
+
 /* The engine ends by itself when its master is gone, leaking nothing (the
  * sanitizers make its exit status say so). */
 static void teardown(void)
@@ -530,10 +537,9 @@ START_TEST(files_are_watched_until_the_last_process_ends)
 }
 END_TEST
 
-START_TEST(the_status_is_json_in_a_memfd)
+/* The status has this text. */
+static void expect_status(const char *part)
 {
-    uint32_t process, slot;
-    int app = get_session(&process, &slot);
     char text[8192];
     ssize_t len;
     int fd;
@@ -544,9 +550,125 @@ START_TEST(the_status_is_json_in_a_memfd)
     len = read(fd, text, sizeof text - 1);
     ck_assert_int_gt(len, 0);
     text[len] = '\0';
-    ck_assert_ptr_nonnull(strstr(text, "\"root\":\"" ROOT "\""));
-    ck_assert_ptr_nonnull(strstr(text, "\"pid\":1234"));
+    ck_assert_msg(strstr(text, part) != NULL, "no %s in %s", part, text);
     fd_close(&fd);
+}
+
+static uint64_t word_of(uint32_t slot)
+{
+    return atomic_load(&board[slot].word);
+}
+
+/* Wait until the engine has changed the word's state or its want. */
+static void expect_word(uint32_t slot, enum slot_state state, bool wanted)
+{
+    for (int ms = 0; ms < PATIENCE_MS; ms++) {
+        if (slot_state(word_of(slot)) == state &&
+            slot_wanted(word_of(slot)) == wanted) {
+            return;
+        }
+        wire_wait_readable(channel, 1);
+    }
+    ck_abort_msg("the word is %#llx", (unsigned long long)word_of(slot));
+}
+
+START_TEST(a_lease_is_lent_without_want_and_kept_without_a_message)
+{
+    uint32_t process, slot;
+    int app = get_session(&process, &slot);
+
+    ck_assert(!slot_wanted(word_of(slot)));
+    ck_assert(slot_apply(&board[slot], SLOT_RELEASE, NULL));
+    ck_assert_int_eq(slot_state(word_of(slot)), SLOT_FREE);
+    ck_assert(slot_apply(&board[slot], SLOT_CLAIM, NULL));
+    fd_close(&app);
+}
+END_TEST
+
+START_TEST(a_free_lease_is_taken_back_for_who_asks)
+{
+    uint32_t process, slot;
+    int app = get_session(&process, &slot);
+
+    ck_assert(slot_apply(&board[slot], SLOT_RELEASE, NULL));
+    say_get(3);
+    expect(channel, FROM_ENGINE, MSG_OFFER);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_SLOT, BOARD_SLOTS), slot);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_PROCESS, 0), process);
+    fd_close(&app);
+}
+END_TEST
+
+START_TEST(a_busy_lease_gets_want_while_somebody_waits)
+{
+    uint32_t process, slot;
+    int app = get_session(&process, &slot);
+
+    say(MSG_SET_MAX, 4, FIELD_NUMBER, 1);
+    expect(channel, FROM_ENGINE, MSG_DONE);
+    say_get(5);
+    expect_word(slot, SLOT_BUSY, true);
+    give_back(slot, MSG_RETURN);
+    expect(channel, FROM_ENGINE, MSG_OFFER);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_SLOT, BOARD_SLOTS), slot);
+    fd_close(&app);
+}
+END_TEST
+
+START_TEST(a_lease_that_turns_free_unseen_is_found_while_somebody_waits)
+{
+    uint32_t process, slot;
+    int app = get_session(&process, &slot);
+
+    say(MSG_SET_MAX, 4, FIELD_NUMBER, 1);
+    expect(channel, FROM_ENGINE, MSG_DONE);
+    say_get(5);
+    slot_apply(&board[slot], SLOT_RELEASE, NULL);
+    if (slot_state(word_of(slot)) == SLOT_EMPTY) {
+        say(MSG_RETURN, 0, FIELD_SLOT, slot); /* want was quicker */
+    }
+    expect(channel, FROM_ENGINE, MSG_OFFER);
+    fd_close(&app);
+}
+END_TEST
+
+START_TEST(an_unused_lease_is_taken_back_after_a_while)
+{
+    uint32_t process, slot;
+    int app = get_session(&process, &slot);
+
+    ck_assert(slot_apply(&board[slot], SLOT_RELEASE, NULL));
+    expect_word(slot, SLOT_EMPTY, false);
+    ask(MSG_GET_ACTIVE, 5);
+    expect(channel, FROM_ENGINE, MSG_VALUE);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_NUMBER, 9), 0);
+    fd_close(&app);
+}
+END_TEST
+
+START_TEST(requests_by_lease_are_counted)
+{
+    uint32_t process, slot;
+    int app = get_session(&process, &slot);
+
+    for (int i = 0; i < 41; i++) {
+        slot_apply(&board[slot], SLOT_RELEASE, NULL);
+        ck_assert(slot_apply(&board[slot], SLOT_CLAIM, NULL));
+    }
+    slot_apply(&board[slot], SLOT_RELEASE, NULL);
+    expect_word(slot, SLOT_EMPTY, false);
+    expect_status("\"requests\":42");
+    fd_close(&app);
+}
+END_TEST
+
+START_TEST(the_status_is_json_in_a_memfd)
+{
+    uint32_t process, slot;
+    int app = get_session(&process, &slot);
+
+    expect_status("\"root\":\"" ROOT "\"");
+    expect_status("\"pid\":1234");
     fd_close(&app);
 }
 END_TEST
@@ -596,6 +718,13 @@ int main(void)
         a_touched_restart_file_starts_new_code,
         files_are_watched_until_the_last_process_ends,
         the_status_is_json_in_a_memfd);
+    ADD(suite, "leases", setup_leasing,
+        a_lease_is_lent_without_want_and_kept_without_a_message,
+        a_free_lease_is_taken_back_for_who_asks,
+        a_busy_lease_gets_want_while_somebody_waits,
+        a_lease_that_turns_free_unseen_is_found_while_somebody_waits,
+        an_unused_lease_is_taken_back_after_a_while,
+        requests_by_lease_are_counted);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
