@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
 #include <pwd.h>
@@ -17,9 +18,11 @@
 
 APLOG_USE_MODULE(apppool);
 
-static int refuse(server_rec *s, const char *what)
+/* who: whom the sentence is about. */
+static int refuse(server_rec *s, const char *who, const char *what)
 {
-    ap_log_error(APLOG_MARK, APLOG_CRIT | APLOG_STARTUP, 0, s, "%s", what);
+    ap_log_error(APLOG_MARK, APLOG_CRIT | APLOG_STARTUP, 0, s, "%s %s", who,
+                 what);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -27,18 +30,36 @@ static int refuse(server_rec *s, const char *what)
 static int check_server_user(server_rec *s, const struct pool_settings *once)
 {
     const struct passwd *user;
+    const char *who;
 
     if (once->server_user == NULL || geteuid() != 0) {
         return OK;
     }
     user = getpwnam(once->server_user);
+    who = apr_pstrcat(s->process->pconf, "PoolServerUser ", once->server_user,
+                      NULL);
     if (user != NULL && user->pw_uid == 0) {
-        return refuse(s, "PoolServerUser must not be root; leave it out, or "
-                      "make a user for the pool alone");
+        return refuse(s, who, "must not be root; leave it out, or make a user "
+                      "for the pool alone");
     }
     if (user != NULL && user->pw_uid == ap_unixd_config.user_id) {
-        return refuse(s, "PoolServerUser must not be httpd's own User; leave "
-                      "it out, or make a user for the pool alone");
+        return refuse(s, who, "must not be httpd's own User; leave it out, or "
+                      "make a user for the pool alone");
+    }
+    return OK;
+}
+
+static int check_user(server_rec *s, const struct pool_settings *once,
+                      const char *user)
+{
+    const char *who = apr_pstrcat(s->process->pconf, "PoolUser ", user, NULL);
+
+    if (once->user_switching == 0) {
+        return refuse(s, who, "needs PoolUserSwitching on");
+    }
+    if (once->server_user != NULL && strcmp(user, once->server_user) == 0) {
+        return refuse(s, who, "is PoolServerUser, too: no application runs as "
+                      "the pool itself; name another");
     }
     return OK;
 }
@@ -46,26 +67,17 @@ static int check_server_user(server_rec *s, const struct pool_settings *once)
 static int check_users(server_rec *s, const struct pool_settings *once,
                        const struct definitions *all)
 {
-    int i;
+    int i, status = OK;
 
-    for (i = 0; i < all->all->nelts; i++) {
-        const struct place_config *place =
-            APR_ARRAY_IDX(all->all, i, struct definition *)->place;
+    for (i = 0; i < all->all->nelts && status == OK; i++) {
+        const char *user =
+            APR_ARRAY_IDX(all->all, i, struct definition *)->place->user;
 
-        if (place->user != NULL && once->user_switching == 0) {
-            return refuse(s, "PoolUser needs PoolUserSwitching on");
-        }
-        if (place->user != NULL && once->server_user != NULL &&
-            strcmp(place->user, once->server_user) == 0) {
-            return refuse(s, "PoolUser must not be PoolServerUser: no "
-                          "application runs as the pool itself");
-        }
-        if (place->user != NULL && strcmp(place->user, "root") == 0) {
-            return refuse(s, "PoolUser must not be root: no application runs "
-                          "as root");
+        if (user != NULL) {
+            status = check_user(s, once, user);
         }
     }
-    return OK;
+    return status;
 }
 
 static int check_startup_files(server_rec *s, const struct definitions *all)
@@ -77,8 +89,9 @@ static int check_startup_files(server_rec *s, const struct definitions *all)
             APR_ARRAY_IDX(all->all, i, struct definition *);
 
         if (d->site.startup_file != NULL && d->type == TYPE_AUTO) {
-            return refuse(s, "PoolStartupFile needs PoolAppType, unless its "
-                          "name ends in .ru or .py");
+            return refuse(s, d->site.startup_file, "needs PoolAppType beside "
+                          "PoolStartupFile: its name ends neither in .ru nor "
+                          "in .py");
         }
     }
     return OK;
@@ -114,8 +127,8 @@ int config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         status = check_startup_files(s, all);
     }
     if (status == OK && ap_unixd_config.chroot_dir != NULL) {
-        status = refuse(s, "ChrootDir and mod_apppool do not go together: the "
-                        "pool's programs are outside of it");
+        status = refuse(s, "ChrootDir", "and mod_apppool do not go together: "
+                        "the pool's programs are outside of it");
     }
     return status;
 }

@@ -162,7 +162,20 @@ static const char *check_group(cmd_parms *cmd, const char *name)
                               cmd->cmd->name, name);
 }
 
-/* No folder is checked for an absolute path alone; it says where it is. */
+/* Somebody an application may run as. */
+static const char *check_app_user(cmd_parms *cmd, const char *name)
+{
+    const struct passwd *user = getpwnam(name);
+
+    if (user == NULL) {
+        return check_user(cmd, name);
+    }
+    return user->pw_uid != 0
+               ? NULL
+               : apr_psprintf(cmd->pool, "%s: no application runs as root; "
+                              "'%s' is that user", cmd->cmd->name, name);
+}
+
 static const char *check_absolute(cmd_parms *cmd, const char *path)
 {
     return path[0] == '/'
@@ -349,8 +362,8 @@ static const char *set_app_type(cmd_parms *cmd, void *placev, const char *arg)
     const char *error = refuse_place(cmd);
 
     if (error == NULL && strcmp(arg, "rack") && strcmp(arg, "wsgi")) {
-        error = apr_psprintf(cmd->pool, "PoolAppType is rack or wsgi, not '%s'",
-                             arg);
+        error = apr_psprintf(cmd->pool, "PoolAppType: '%s' is neither rack nor "
+                             "wsgi", arg);
     }
     return error ? error : set_naming(cmd, &place->app_type, arg);
 }
@@ -433,8 +446,8 @@ static const char *set_spawn_method(cmd_parms *cmd, void *placev,
     } else if (!strcmp(arg, "direct")) {
         place->spawn_method = SPAWN_DIRECT;
     } else {
-        return apr_psprintf(cmd->pool, "PoolSpawnMethod is smart or direct, "
-                            "not '%s'", arg);
+        return apr_psprintf(cmd->pool, "PoolSpawnMethod: '%s' is neither smart "
+                            "nor direct", arg);
     }
     return NULL;
 }
@@ -462,7 +475,7 @@ static const char *set_spawn_method(cmd_parms *cmd, void *placev,
 ONCE_TEXT_RULE(server_executable, check_executable, 1)
 ONCE_TEXT_RULE(spawn_server, check_executable, 1)
 ONCE_TEXT_RULE(server_user, check_user, 0)
-ONCE_TEXT_RULE(lowest_user, check_user, 0)
+ONCE_TEXT_RULE(lowest_user, check_app_user, 0)
 ONCE_TEXT_RULE(buffer_dir, check_folder, 1)
 ONCE_NUMBER_RULE(max, 1, 65535)
 ONCE_NUMBER_RULE(max_idle_s, 0, SECONDS_MAX)
@@ -472,7 +485,7 @@ ONCE_NUMBER_RULE(user_switching, 0, 1)
 TEXT_RULE(environment, check_environment, 0)
 TEXT_RULE(ruby, check_interpreter, 0)
 TEXT_RULE(python, check_interpreter, 0)
-TEXT_RULE(user, check_user, 0)
+TEXT_RULE(user, check_app_user, 0)
 TEXT_RULE(group, check_group, 0)
 TEXT_RULE(restart_dir, check_below_root, 0)
 TEXT_RULE(log_file, NULL, 1)

@@ -179,6 +179,22 @@ static const char *request_uri(request_rec *r)
     return apr_pstrmemdup(r->pool, target, (apr_size_t)(end - target));
 }
 
+/*
+ * The port the client named, or the one it came to: only with UseCanonicalName
+ * it is the configured one.
+ */
+static unsigned server_port(request_rec *r)
+{
+    const core_dir_config *core =
+        ap_get_core_module_config(r->per_dir_config);
+
+    if (core->use_canonical_name != USE_CANONICAL_NAME_ON &&
+        r->parsed_uri.port_str == NULL) {
+        return r->connection->local_addr->port;
+    }
+    return ap_get_server_port(r);
+}
+
 static void add_server(request_rec *r, apr_table_t *env)
 {
     conn_rec *c = r->connection;
@@ -189,7 +205,7 @@ static void add_server(request_rec *r, apr_table_t *env)
     apr_table_setn(env, "SERVER_PROTOCOL", r->protocol);
     apr_table_setn(env, "SERVER_NAME", ap_get_server_name_for_url(r));
     apr_table_setn(env, "SERVER_PORT",
-                   apr_psprintf(r->pool, "%u", ap_get_server_port(r)));
+                   apr_psprintf(r->pool, "%u", server_port(r)));
     apr_table_setn(env, "SERVER_ADDR", c->local_ip);
     apr_table_setn(env, "DOCUMENT_ROOT", ap_document_root(r));
     apr_table_setn(env, "REQUEST_SCHEME", scheme);
@@ -235,12 +251,14 @@ static void add_request(request_rec *r, apr_table_t *env,
                         const char *base_uri)
 {
     const char *type = apr_table_get(r->headers_in, "Content-Type");
+    const char *path = r->uri + strlen(base_uri);
 
     apr_table_setn(env, "REQUEST_METHOD", r->method);
     apr_table_setn(env, "REQUEST_URI", request_uri(r));
     apr_table_setn(env, "QUERY_STRING", r->args ? r->args : "");
     apr_table_setn(env, "SCRIPT_NAME", base_uri);
-    apr_table_setn(env, "PATH_INFO", r->uri + strlen(base_uri));
+    /* "/blog" and "/blog/" are the same place: the application's root. */
+    apr_table_setn(env, "PATH_INFO", *path ? path : "/");
     apr_table_unset(env, "CONTENT_LENGTH");
     apr_table_unset(env, "CONTENT_TYPE");
     if (type != NULL) {

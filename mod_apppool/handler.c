@@ -19,8 +19,8 @@
 
 APLOG_USE_MODULE(apppool);
 
-/* A request is tried so often in all, if it may be tried again. */
-#define TRIES 3
+/* Kept connections that turn out closed are replaced so often. */
+#define STALE_MAX 8
 /* What a client that has gone gets in the access log, as elsewhere. */
 #define STATUS_CLIENT_GONE 499
 
@@ -37,6 +37,8 @@ struct work {
     pid_t pid;                       /* of the last session's process */
     apr_time_t began;                /* when the first session was asked for */
     apr_time_t handed_out;           /* when the present one came */
+    unsigned n_stale;                /* kept connections that were closed */
+    bool was_repeated;               /* after a process died with it */
 };
 
 /* An event of this application: who, what, how long after it began. */
@@ -167,21 +169,27 @@ static bool took_too_long(const struct work *w)
 
 /*
  * Nothing came back. On a connection that took nothing nothing has happened;
- * else only what may happen twice is tried again.
+ * else only what may happen twice is tried again, and once: a request that
+ * ends its process must not end them all.
  */
-static bool may_try_again(struct work *w, int tries)
+static bool may_try_again(struct work *w)
 {
-    if (tries >= TRIES || took_too_long(w) || child_is_stopping(w->child)) {
+    if (took_too_long(w) || child_is_stopping(w->child)) {
         return false;
     }
-    return (w->exchange.was_stale || is_idempotent(w->r)) &&
-           body_rewind(&w->body);
+    if (w->exchange.was_stale) {
+        return w->n_stale++ < STALE_MAX && body_rewind(&w->body);
+    }
+    if (w->was_repeated || !is_idempotent(w->r)) {
+        return false;
+    }
+    w->was_repeated = true;
+    return body_rewind(&w->body);
 }
 
 static int failed(struct work *w, enum exchange_end how)
 {
     const char *why = w->exchange.why ? w->exchange.why : "it broke off";
-    bool passed = w->response.passed_any;
     int status;
 
     if (how == EXCHANGE_CLIENT_GONE) {
@@ -202,7 +210,10 @@ static int failed(struct work *w, enum exchange_end how)
         status = how == EXCHANGE_NO_ROOM ? unavailable(w->r, 0)
                                          : HTTP_BAD_GATEWAY;
     }
-    return passed ? response_finish(&w->response, true) : status;
+    if (how == EXCHANGE_NO_ROOM) {
+        response_undo(&w->response); /* unless some of it is on its way */
+    }
+    return w->response.started ? response_finish(&w->response, true) : status;
 }
 
 static int run(struct work *w)
@@ -213,9 +224,8 @@ static int run(struct work *w)
     enum exchange_end how = EXCHANGE_NOTHING;
     apr_size_t head_len;
     const char *head = scgi_head(w->r->pool, env, w->body.len, &head_len);
-    int tries;
 
-    for (tries = 1; ; tries++) {
+    for (;;) {
         apr_status_t rv = get_session(w, &failure);
 
         if (rv != APR_SUCCESS) {
@@ -223,7 +233,7 @@ static int run(struct work *w)
         }
         how = exchange_run(&w->exchange, w->session, head, head_len);
         close_session(w);
-        if (how != EXCHANGE_NOTHING || !may_try_again(w, tries)) {
+        if (how != EXCHANGE_NOTHING || !may_try_again(w)) {
             break;
         }
         log_failure(w, w->exchange.was_stale ? APLOG_DEBUG : APLOG_INFO,
@@ -232,7 +242,6 @@ static int run(struct work *w)
     if (how == EXCHANGE_WHOLE) {
         return response_finish(&w->response, false);
     }
-    response_undo(&w->response);
     return failed(w, how);
 }
 

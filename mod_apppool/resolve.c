@@ -42,6 +42,15 @@ const struct resolved *resolve_found(const request_rec *r)
     return state && state->is_application ? state : NULL;
 }
 
+/* httpd's own mapping refuses what is longer than any path. */
+static int map_too_long(request_rec *r)
+{
+    r->filename = apr_pstrdup(r->pool, ap_document_root(r));
+    r->canonical_filename = r->filename;
+    state_of(r)->too_long = true;
+    return OK;
+}
+
 int resolve_translate(request_rec *r)
 {
     const struct base_uri *base;
@@ -49,6 +58,9 @@ int resolve_translate(request_rec *r)
 
     if (r->proxyreq || r->uri == NULL || r->uri[0] != '/') {
         return DECLINED;
+    }
+    if (strlen(r->uri) + strlen(ap_document_root(r)) > PATH_LONGEST) {
+        return map_too_long(r);
     }
     base = site_base_uri(r->server, r->uri);
     if (base == NULL || base->root == NULL) {

@@ -81,6 +81,8 @@ void response_start(struct response *response, struct scgi_response *from,
     r->headers_out = apr_table_copy(r->pool, r->headers_out);
     r->status = from->status;
     r->status_line = from->status_line;
+    response->unmeasured = from->content_length < 0 &&
+                           from->outer.kind != FRAME_LENGTH;
     response->drops_body = r->header_only || from->status == 204 ||
                            from->status == 304;
     if (from->status == 204 || from->status == 304) {
@@ -99,6 +101,7 @@ void response_undo(struct response *response)
     request_rec *r = response->r;
 
     if (response->started && !response->passed_any) {
+        response->started = false;
         r->status = HTTP_OK;
         r->status_line = NULL;
         r->headers_out = response->former_headers;
@@ -217,13 +220,21 @@ static void append_error(struct response *response)
 int response_finish(struct response *response, bool truncated)
 {
     request_rec *r = response->r;
-    apr_status_t rv;
+    apr_status_t rv = APR_SUCCESS;
 
+    truncated |= response->left > 0;
+    if (truncated && response_has_more(response)) {
+        /* Header and error in one brigade would become an error page. */
+        response_flush(response, 0);
+    }
     if (response->broken != APR_SUCCESS) {
         return OK;
     }
     rv = fill(response, spool_len(&response->spool), r->pool);
-    if (truncated || rv != APR_SUCCESS || response->left > 0) {
+    if (response->unmeasured && !response->drops_body) {
+        pass(response); /* without its end, else httpd would measure it */
+    }
+    if (truncated || rv != APR_SUCCESS) {
         append_error(response);
     }
     append(response, apr_bucket_eos_create(r->connection->bucket_alloc));

@@ -26,6 +26,7 @@ struct response {
     apr_off_t dropped;    /* body of a response that has none */
     bool drops_body;      /* HEAD, 204, 304 */
     bool is_stream;       /* said so: no buffering */
+    bool unmeasured;      /* neither application nor loader knew its length */
     bool started;         /* status and header are in r */
     bool passed_any;      /* the client may have seen some of it */
     apr_table_t *former_headers; /* r's before it started */

@@ -137,7 +137,9 @@ enum startup startup_find(struct startup_cache *cache, const char *root,
 
     if (!recall(cache, root, kind, &found)) {
         found = look(root, link);
-        remember(cache, root, kind, found);
+        if (found != STARTUP_NONE) { /* a new file counts at once */
+            remember(cache, root, kind, found);
+        }
     }
     return found;
 }

@@ -3,6 +3,7 @@
  * startup.h - which startup file a folder holds, remembered for a second.
  *
  * So a new file needs no restart of httpd, and a busy site no look per request.
+ * That there is none is not remembered.
  */
 #ifndef MOD_APPPOOL_STARTUP_H
 #define MOD_APPPOOL_STARTUP_H
