@@ -85,6 +85,7 @@ static apr_status_t say_hello(struct apppool_client *client, int64_t end)
     apr_status_t rv;
 
     channel_begin(ch, MSG_HELLO);
+    wire_put_u32(&ch->out, FIELD_LEASES, 1);
     rv = channel_ask(client, ch, &patience);
     if (rv != APR_SUCCESS) {
         return rv;
@@ -143,6 +144,7 @@ static void drop_ref(struct apppool_client *client)
     if (left == 0) {
         pthread_mutex_destroy(&client->lock);
         pthread_mutex_destroy(&client->opening);
+        lenders_free(client);
         free(client->slots);
         free(client);
     }

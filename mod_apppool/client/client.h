@@ -28,6 +28,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/queue.h>
 
 /* How long connecting and what needs no work in the engine may take. */
 #define CLIENT_PATIENCE (5 * APR_USEC_PER_SEC)
@@ -45,7 +46,17 @@ struct slot {
     int fd;               /* kept connection; -1: none, or a session has it */
     uint16_t generation;  /* of the connection */
     bool has_carried;     /* an earlier request */
+    pid_t pid;            /* of the process, as the last OFFER said */
+    enum apppool_session_protocol protocol;
+    struct lender *lender; /* of its application; NULL: never offered */
+    bool is_busy_lease;   /* counted in lender->n_busy */
+    bool is_listed;       /* in lender->free */
+    TAILQ_ENTRY(slot) free;
 };
+
+/* lenders.c: an application of which the client has, or had, slots. */
+struct lender;
+#define LENDER_BUCKETS 64
 
 struct apppool_client {
     pthread_mutex_t lock;    /* for counters, is_closed, idle and slots */
@@ -61,6 +72,7 @@ struct apppool_client {
     uint32_t number;         /* the server's number for it */
     uint32_t n_sessions;     /* handed out so far */
     struct slot *slots;      /* n_slots */
+    struct lender *lenders[LENDER_BUCKETS];
 };
 
 /* A slot while a session has it. */
@@ -69,6 +81,9 @@ struct loan {
     uint16_t generation;
     int fd;
     bool is_reused;
+    pid_t pid;
+    enum apppool_session_protocol protocol;
+    apr_interval_time_t queue_time, spawn_time;
 };
 
 /* Monotonic clock, microseconds. */
@@ -149,7 +164,20 @@ apr_status_t channel_ask(struct apppool_client *client, struct channel *ch,
  * connection is not here: ask again. APPPOOL_EPROTO.
  */
 apr_status_t slot_accept(struct apppool_client *client,
-                         struct wire_message *offer, struct loan *loan_r);
+                         struct lender *lender, struct wire_message *offer,
+                         struct loan *loan_r);
+
+/*
+ * Take a kept slot of this application without asking anybody. With the lock
+ * held. False: there is none, or the engine was quicker.
+ */
+bool slot_claim(struct apppool_client *client, struct slot *slot,
+                struct loan *loan_r);
+
+/* Hand a slot that a session has just finished with to the next. With the lock
+ * held. False: somebody else wants it. */
+bool slot_hand_over(struct apppool_client *client, const struct loan *from,
+                    struct loan *loan_r);
 
 /* Give back what an OFFER offers, unused. */
 void slot_decline(struct apppool_client *client, struct wire_message *offer);
@@ -160,10 +188,42 @@ void slot_give_back(struct apppool_client *client, struct loan *loan,
 
 /* session.c --------------------------------------------------------------- */
 
-/* A session over a loan (taken over) that `offer` brought, in p. */
+/* A session over a loan (taken over), in p. */
 struct apppool_session *session_new(struct apppool_client *client,
-                                    const struct loan *loan,
-                                    const struct wire_message *offer,
-                                    apr_pool_t *p);
+                                    const struct loan *loan, apr_pool_t *p);
+
+/* lenders.c --------------------------------------------------------------- */
+
+/*
+ * Leases: slots that stay with the client after their request (DESIGN, section
+ * 3). A free one is claimed without a message; while an application has more
+ * requests than processes, a thread that is done hands its slot to the one that
+ * has waited longest.
+ */
+
+/* The application that these options name; made where it is new. */
+struct lender *lender_find(struct apppool_client *client,
+                           const struct apppool_get_options *options);
+
+/*
+ * A slot without asking the engine: a free one, or, where the engine said last
+ * that all are in use, one that is handed over within LENDER_WAIT_US.
+ */
+#define LENDER_WAIT_US 2000
+bool lender_lend(struct apppool_client *client, struct lender *lender,
+                 struct loan *loan_r);
+
+/* What follows is called with the lock held. */
+
+/* The slot was offered and accepted; is_full as the offer says. */
+void lender_accepted(struct lender *lender, struct slot *slot, bool is_lease,
+                     bool is_full);
+/* Its request is over: true, somebody in line has taken it. */
+bool lender_pass_on(struct apppool_client *client, const struct loan *loan);
+/* It is a free lease now / it has been given away. */
+void lender_keep(struct slot *slot);
+void lender_lost(struct slot *slot);
+
+void lenders_free(struct apppool_client *client);
 
 #endif

@@ -18,6 +18,7 @@ struct question {
     const struct apppool_get_options *options;
     struct patience patience;
     int64_t asked_at; /* client_now() */
+    struct lender *lender;
     struct channel *channel;
 };
 
@@ -100,7 +101,7 @@ static apr_status_t ask(struct question *q, struct loan *loan_r)
             rv = APPPOOL_ESTALE;
             break;
         case MSG_OFFER:
-            rv = slot_accept(q->client, &ch->in, loan_r);
+            rv = slot_accept(q->client, q->lender, &ch->in, loan_r);
             if (rv == APPPOOL_ESTALE) {
                 channel_begin(ch, MSG_GET); /* that one has been answered */
             }
@@ -174,9 +175,16 @@ static apr_status_t get(struct apppool_client *client,
 {
     struct question q = question(client, options);
     struct loan loan;
-    apr_status_t rv = channel_get(client, &q.patience, &q.channel);
+    apr_status_t rv;
     bool is_usable;
 
+    q.lender = lender_find(client, options);
+    if (lender_lend(client, q.lender, &loan)) {
+        loan.queue_time = client_now() - q.asked_at;
+        *session_r = session_new(client, &loan, p);
+        return APR_SUCCESS;
+    }
+    rv = channel_get(client, &q.patience, &q.channel);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -186,7 +194,7 @@ static apr_status_t get(struct apppool_client *client,
         rv = refusal_status(&q.channel->in);
         refusal_tell(&q.channel->in, failure_r, p);
     } else if (rv == APR_SUCCESS) {
-        *session_r = session_new(client, &loan, &q.channel->in, p);
+        *session_r = session_new(client, &loan, p);
     }
     channel_put(client, &q.channel, is_usable);
     return rv;

@@ -12,10 +12,7 @@ struct apppool_session {
     apr_pool_t *p;
     struct loan loan;
     bool is_read_closed, is_write_closed;
-    pid_t pid;
-    enum apppool_session_protocol protocol;
     apr_uint64_t id;
-    apr_interval_time_t queue_time, spawn_time;
 };
 
 static void finish(struct apppool_session *session,
@@ -42,9 +39,7 @@ static apr_status_t on_pool_cleanup(void *baton)
 }
 
 struct apppool_session *session_new(struct apppool_client *client,
-                                    const struct loan *loan,
-                                    const struct wire_message *offer,
-                                    apr_pool_t *p)
+                                    const struct loan *loan, apr_pool_t *p)
 {
     struct apppool_session *session = apr_palloc(p, sizeof(*session));
 
@@ -52,13 +47,6 @@ struct apppool_session *session_new(struct apppool_client *client,
         .client = client,
         .p = p,
         .loan = *loan,
-        .pid = (pid_t)wire_get_u32(offer, FIELD_PID, 0),
-        .protocol = (enum apppool_session_protocol)wire_get_u32(
-            offer, FIELD_PROTOCOL, 0),
-        .queue_time = (apr_interval_time_t)wire_get_u64(offer, FIELD_QUEUE_US,
-                                                        0),
-        .spawn_time = (apr_interval_time_t)wire_get_u64(offer, FIELD_SPAWN_US,
-                                                        0),
     };
     client_add_session(client, &session->id);
     apr_pool_cleanup_register(p, session, on_pool_cleanup,
@@ -111,13 +99,13 @@ apr_status_t apppool_session_close_writer(struct apppool_session *session)
 
 pid_t apppool_session_pid(const struct apppool_session *session)
 {
-    return session->pid;
+    return session->loan.pid;
 }
 
 enum apppool_session_protocol apppool_session_protocol(
     const struct apppool_session *session)
 {
-    return session->protocol;
+    return session->loan.protocol;
 }
 
 apr_uint64_t apppool_session_id(const struct apppool_session *session)
@@ -133,11 +121,11 @@ int apppool_session_is_reused(const struct apppool_session *session)
 apr_interval_time_t apppool_session_queue_time(
     const struct apppool_session *session)
 {
-    return session->queue_time;
+    return session->loan.queue_time;
 }
 
 apr_interval_time_t apppool_session_spawn_time(
     const struct apppool_session *session)
 {
-    return session->spawn_time;
+    return session->loan.spawn_time;
 }

@@ -34,13 +34,77 @@ static bool keep_connection(struct slot *slot, uint16_t generation, int *fd)
         return slot->fd >= 0 && slot->generation == generation;
     }
     fd_close(&slot->fd);
-    *slot = (struct slot){ .fd = *fd, .generation = generation };
+    slot->fd = *fd;
+    slot->generation = generation;
+    slot->has_carried = false;
     *fd = -1;
     return true;
 }
 
+/* Let a session have the slot's connection. With the lock held. */
+static struct loan lend(struct apppool_client *client, struct slot *slot)
+{
+    const struct loan loan = {
+        .slot = (unsigned)(slot - client->slots),
+        .generation = slot->generation,
+        .fd = slot->fd,
+        .is_reused = slot->has_carried,
+        .pid = slot->pid,
+        .protocol = slot->protocol,
+    };
+
+    slot->fd = -1;
+    return loan;
+}
+
+bool slot_claim(struct apppool_client *client, struct slot *slot,
+                struct loan *loan_r)
+{
+    if (slot->fd < 0 ||
+        !slot_apply_at(&client->board[slot - client->slots], slot->generation,
+                       SLOT_CLAIM, NULL)) {
+        return false;
+    }
+    *loan_r = lend(client, slot);
+    return true;
+}
+
+bool slot_hand_over(struct apppool_client *client, const struct loan *from,
+                    struct loan *loan_r)
+{
+    if (!slot_apply_at(&client->board[from->slot], from->generation,
+                       SLOT_HAND_OVER, NULL)) {
+        return false;
+    }
+    *loan_r = *from;
+    loan_r->is_reused = true;
+    loan_r->queue_time = loan_r->spawn_time = 0;
+    return true;
+}
+
+/* The slot's part of an accepted offer. With the lock held. */
+static struct loan take_offer(struct apppool_client *client,
+                              struct lender *lender, struct slot *slot,
+                              const struct wire_message *offer, bool is_lease)
+{
+    struct loan loan;
+
+    slot->pid = (pid_t)wire_get_u32(offer, FIELD_PID, 0);
+    slot->protocol = (enum apppool_session_protocol)wire_get_u32(
+        offer, FIELD_PROTOCOL, 0);
+    lender_accepted(lender, slot, is_lease,
+                    wire_get_u32(offer, FIELD_FULL, 0) != 0);
+    loan = lend(client, slot);
+    loan.queue_time = (apr_interval_time_t)wire_get_u64(offer, FIELD_QUEUE_US,
+                                                        0);
+    loan.spawn_time = (apr_interval_time_t)wire_get_u64(offer, FIELD_SPAWN_US,
+                                                        0);
+    return loan;
+}
+
 apr_status_t slot_accept(struct apppool_client *client,
-                         struct wire_message *offer, struct loan *loan_r)
+                         struct lender *lender, struct wire_message *offer,
+                         struct loan *loan_r)
 {
     const unsigned k = wire_get_u32(offer, FIELD_SLOT, 0);
     const uint16_t generation =
@@ -49,6 +113,7 @@ apr_status_t slot_accept(struct apppool_client *client,
     struct slot *slot;
     apr_status_t rv = APPPOOL_ESTALE;
     bool is_missing = false;
+    uint64_t word;
 
     if (k >= client->n_slots) {
         fd_close(&fd);
@@ -56,15 +121,13 @@ apr_status_t slot_accept(struct apppool_client *client,
     }
     slot = &client->slots[k];
     pthread_mutex_lock(&client->lock);
-    if (slot_apply_at(&client->board[k], generation, SLOT_ACCEPT, NULL)) {
+    if (slot_apply_at(&client->board[k], generation, SLOT_ACCEPT, &word)) {
         is_missing = !keep_connection(slot, generation, &fd);
         if (is_missing) {
             slot_apply_at(&client->board[k], generation, SLOT_BREAK, NULL);
         } else {
-            *loan_r = (struct loan){ .slot = k, .generation = generation,
-                                     .fd = slot->fd,
-                                     .is_reused = slot->has_carried };
-            slot->fd = -1;
+            *loan_r = take_offer(client, lender, slot, offer,
+                                 !slot_wanted(word));
             rv = APR_SUCCESS;
         }
     }
@@ -117,13 +180,23 @@ static void give_back_kept(struct apppool_client *client, struct loan *loan)
     bool is_done = false;
 
     pthread_mutex_lock(&client->lock);
+    if (lender_pass_on(client, loan)) {
+        pthread_mutex_unlock(&client->lock);
+        return;
+    }
     word = atomic_load(&line->word);
     if (slot_generation(word) == loan->generation) {
         fd_close(&slot->fd);
-        *slot = (struct slot){ .fd = loan->fd, .has_carried = true,
-                               .generation = loan->generation };
+        slot->fd = loan->fd;
+        slot->has_carried = true;
+        slot->generation = loan->generation;
         loan->fd = -1;
         is_done = slot_apply_at(line, loan->generation, SLOT_RELEASE, &word);
+    }
+    if (is_done && slot_state(word) == SLOT_FREE) {
+        lender_keep(slot);
+    } else {
+        lender_lost(slot);
     }
     pthread_mutex_unlock(&client->lock);
     shut_down(&loan->fd);
@@ -140,6 +213,9 @@ void slot_give_back(struct apppool_client *client, struct loan *loan,
         return;
     }
     shut_down(&loan->fd);
+    pthread_mutex_lock(&client->lock);
+    lender_lost(&client->slots[loan->slot]);
+    pthread_mutex_unlock(&client->lock);
     if (slot_apply_at(&client->board[loan->slot], loan->generation, SLOT_BREAK,
                       NULL)) {
         const bool has_ended = end == APPPOOL_SESSION_ENDED;

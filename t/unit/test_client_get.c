@@ -343,7 +343,7 @@ START_TEST(revoked_session_does_not_disturb_its_successor)
 }
 END_TEST
 
-START_TEST(lease_is_left_on_the_board)
+START_TEST(lease_is_left_on_the_board_and_claimed_without_a_message)
 {
     struct apppool_session *session;
 
@@ -351,10 +351,12 @@ START_TEST(lease_is_left_on_the_board)
     session = got();
     apppool_session_close(session, APPPOOL_SESSION_KEPT);
     ck_assert_uint_eq(fake_lent(fake), 1);
+    fake_set_get(fake, FAKE_REFUSE); /* whoever asks now gets nothing */
     session = got();
+    ck_assert(apppool_session_is_reused(session));
     apppool_session_close(session, APPPOOL_SESSION_ENDED);
     fake_wait(fake, FAKE_ENDED, 1);
-    ck_assert_uint_eq(fake_lent(fake), 1);
+    ck_assert_uint_eq(fake_lent(fake), 0);
 }
 END_TEST
 
@@ -768,7 +770,7 @@ static TCase *sessions_case(void)
     tcase_add_test(c, session_goes_on_after_detaching_and_the_servers_death);
     tcase_add_test(c, forked_copy_of_a_session_only_closes);
     tcase_add_test(c, revoked_session_does_not_disturb_its_successor);
-    tcase_add_test(c, lease_is_left_on_the_board);
+    tcase_add_test(c, lease_is_left_on_the_board_and_claimed_without_a_message);
     return c;
 }
 

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lenders.c - slots that a client keeps, by application, and the threads in
+ * line for one.
+ *
+ * A thread in line waits for LENDER_WAIT_US at most, on a condition variable of
+ * its own; then it asks the engine like anybody else, so a client that has gone
+ * or a slot that went elsewhere is noticed in time.
+ */
+#include "client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A thread in line; lives on its stack. */
+struct waiter {
+    TAILQ_ENTRY(waiter) next;
+    pthread_cond_t woken;
+    struct loan *loan;   /* filled in when it is served */
+    bool is_served;
+    bool is_sent_away;   /* the last slot has gone: ask the engine */
+};
+
+struct lender {
+    struct lender *next; /* in its bucket */
+    char *key;           /* owned */
+    unsigned n_busy;     /* leases with a request in them */
+    bool is_full;        /* as the engine said last */
+    TAILQ_HEAD(, slot) free;
+    TAILQ_HEAD(, waiter) line;
+};
+
+/* Keys ---------------------------------------------------------------------- */
+
+static unsigned bucket_of(const char *key)
+{
+    unsigned hash = 5381;
+
+    for (; *key != '\0'; key++) {
+        hash = hash * 33 + (unsigned char)*key;
+    }
+    return hash % LENDER_BUCKETS;
+}
+
+/* Whoever asks in the same words gets the same processes. */
+static char *key_of(const struct apppool_get_options *o, char *buffer,
+                    size_t size)
+{
+    const char *root = o->root != NULL ? o->root : "";
+    const char *lowest = o->lowest_user != NULL ? o->lowest_user : "";
+    char *key = buffer;
+    int len = snprintf(buffer, size, "%u %d %s %s", (unsigned)o->app,
+                       o->keep_privilege, lowest, root);
+
+    if (len >= (int)size &&
+        asprintf(&key, "%u %d %s %s", (unsigned)o->app, o->keep_privilege,
+                 lowest, root) < 0) {
+        abort();
+    }
+    return key;
+}
+
+static struct lender *lender_new(const char *key)
+{
+    struct lender *lender = calloc(1, sizeof(*lender));
+
+    if (lender == NULL || (lender->key = strdup(key)) == NULL) {
+        abort();
+    }
+    TAILQ_INIT(&lender->free);
+    TAILQ_INIT(&lender->line);
+    return lender;
+}
+
+static struct lender *find_or_add(struct apppool_client *client,
+                                  const char *key)
+{
+    struct lender **bucket = &client->lenders[bucket_of(key)];
+    struct lender *lender = *bucket;
+
+    while (lender != NULL && strcmp(lender->key, key) != 0) {
+        lender = lender->next;
+    }
+    if (lender == NULL) {
+        lender = lender_new(key);
+        lender->next = *bucket;
+        *bucket = lender;
+    }
+    return lender;
+}
+
+struct lender *lender_find(struct apppool_client *client,
+                           const struct apppool_get_options *options)
+{
+    char buffer[512];
+    char *key = key_of(options, buffer, sizeof(buffer));
+    struct lender *lender;
+
+    pthread_mutex_lock(&client->lock);
+    lender = find_or_add(client, key);
+    pthread_mutex_unlock(&client->lock);
+    if (key != buffer) {
+        free(key);
+    }
+    return lender;
+}
+
+void lenders_free(struct apppool_client *client)
+{
+    for (unsigned i = 0; i < LENDER_BUCKETS; i++) {
+        while (client->lenders[i] != NULL) {
+            struct lender *lender = client->lenders[i];
+
+            client->lenders[i] = lender->next;
+            free(lender->key);
+            free(lender);
+        }
+    }
+}
+
+/* Lending ------------------------------------------------------------------- */
+
+static void unlist(struct slot *slot)
+{
+    if (slot->is_listed) {
+        TAILQ_REMOVE(&slot->lender->free, slot, free);
+        slot->is_listed = false;
+    }
+}
+
+static void set_busy(struct slot *slot, bool is_busy)
+{
+    if (slot->is_busy_lease != is_busy) {
+        slot->is_busy_lease = is_busy;
+        slot->lender->n_busy += is_busy ? 1 : -1u;
+    }
+}
+
+static bool claim(struct apppool_client *client, struct lender *lender,
+                  struct loan *loan_r)
+{
+    struct slot *slot;
+
+    while ((slot = TAILQ_FIRST(&lender->free)) != NULL) {
+        unlist(slot);
+        if (slot_claim(client, slot, loan_r)) {
+            set_busy(slot, true);
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct timespec deadline(void)
+{
+    struct timespec end;
+
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_nsec += LENDER_WAIT_US * 1000;
+    end.tv_sec += end.tv_nsec / 1000000000;
+    end.tv_nsec %= 1000000000;
+    return end;
+}
+
+static void waiter_init(struct waiter *waiter, struct loan *loan)
+{
+    pthread_condattr_t monotonic;
+
+    *waiter = (struct waiter){ .loan = loan };
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&waiter->woken, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+/* Stand in line. With the lock held. */
+static bool wait_in_line(struct apppool_client *client, struct lender *lender,
+                         struct loan *loan_r)
+{
+    const struct timespec end = deadline();
+    struct waiter waiter;
+    int rc = 0;
+
+    waiter_init(&waiter, loan_r);
+    TAILQ_INSERT_TAIL(&lender->line, &waiter, next);
+    while (!waiter.is_served && !waiter.is_sent_away && rc == 0) {
+        rc = pthread_cond_timedwait(&waiter.woken, &client->lock, &end);
+    }
+    if (!waiter.is_served) {
+        TAILQ_REMOVE(&lender->line, &waiter, next);
+    }
+    pthread_cond_destroy(&waiter.woken);
+    return waiter.is_served;
+}
+
+bool lender_lend(struct apppool_client *client, struct lender *lender,
+                 struct loan *loan_r)
+{
+    bool is_lent = false;
+
+    pthread_mutex_lock(&client->lock);
+    if (TAILQ_EMPTY(&lender->line)) {
+        is_lent = claim(client, lender, loan_r);
+    }
+    if (!is_lent && lender->is_full && lender->n_busy > 0) {
+        is_lent = wait_in_line(client, lender, loan_r);
+    }
+    pthread_mutex_unlock(&client->lock);
+    return is_lent;
+}
+
+/* What became of a slot ----------------------------------------------------- */
+
+void lender_accepted(struct lender *lender, struct slot *slot, bool is_lease,
+                     bool is_full)
+{
+    if (slot->lender != NULL) {
+        unlist(slot);
+        set_busy(slot, false);
+    }
+    slot->lender = lender;
+    set_busy(slot, is_lease);
+    lender->is_full = is_full;
+}
+
+bool lender_pass_on(struct apppool_client *client, const struct loan *loan)
+{
+    struct lender *lender = client->slots[loan->slot].lender;
+    struct waiter *waiter = TAILQ_FIRST(&lender->line);
+
+    if (waiter == NULL || !slot_hand_over(client, loan, waiter->loan)) {
+        return false;
+    }
+    TAILQ_REMOVE(&lender->line, waiter, next);
+    waiter->is_served = true;
+    pthread_cond_signal(&waiter->woken);
+    return true;
+}
+
+void lender_keep(struct slot *slot)
+{
+    set_busy(slot, false);
+    if (!slot->is_listed) {
+        TAILQ_INSERT_HEAD(&slot->lender->free, slot, free);
+        slot->is_listed = true;
+    }
+}
+
+/* Nobody is left who could hand one over: those in line ask at once. */
+static void send_away(struct lender *lender)
+{
+    struct waiter *waiter;
+
+    TAILQ_FOREACH(waiter, &lender->line, next) {
+        waiter->is_sent_away = true;
+        pthread_cond_signal(&waiter->woken);
+    }
+}
+
+void lender_lost(struct slot *slot)
+{
+    set_busy(slot, false);
+    if (slot->lender->n_busy == 0) {
+        send_away(slot->lender);
+    }
+}
