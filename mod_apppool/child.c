@@ -3,10 +3,13 @@
  * child.c - keeps an httpd child connected, whatever becomes of the server.
  *
  * A client is counted by the threads that use it; one whose server was lost is
- * closed and goes when the last of them has noticed. Sessions outlive it.
+ * closed and goes when the last of them has noticed. Sessions outlive it. At
+ * the child's end nothing is torn down: the end of the process does it, and
+ * prefork ends its children from within a signal handler.
  */
 #include "child.h"
 
+#include <ap_mpm.h>
 #include <apr_thread_mutex.h>
 #include <http_log.h>
 #include <stdbool.h>
@@ -41,7 +44,8 @@ struct child {
     struct connection *current;   /* NULL: no server */
     apr_time_t next_look;         /* no try to connect before this */
     struct running_ring running;
-    bool stopping;
+    volatile bool stopping;
+    int is_threaded;
 };
 
 static struct connection *connection_new(struct child *child,
@@ -80,16 +84,6 @@ static void unuse(struct connection *connection)
     }
 }
 
-static apr_status_t child_end(void *data)
-{
-    struct child *child = data;
-
-    unuse(child->current);
-    child->current = NULL;
-    mailbox_close(&child->box);
-    return APR_SUCCESS;
-}
-
 struct child *child_new(apr_pool_t *pchild, server_rec *s,
                         const struct apppool_server_state *server,
                         const struct mailbox *box)
@@ -103,11 +97,11 @@ struct child *child_new(apr_pool_t *pchild, server_rec *s,
     mailbox_close_writer(&child->box);
     child->startup = startup_cache_new(pchild);
     apr_thread_mutex_create(&child->mutex, APR_THREAD_MUTEX_DEFAULT, pchild);
+    ap_mpm_query(AP_MPMQ_IS_THREADED, &child->is_threaded);
     APR_RING_INIT(&child->running, running, link);
     if (server->pid != 0) {
         child->current = connection_new(child, server);
     }
-    apr_pool_cleanup_register(pchild, child, child_end, apr_pool_cleanup_null);
     return child;
 }
 
@@ -252,8 +246,12 @@ void child_stop(struct child *child)
 {
     struct running *running;
 
-    apr_thread_mutex_lock(child->mutex);
     child->stopping = true;
+    if (!child->is_threaded) {
+        return; /* a signal handler that ends the process: there may be a lock
+                   held, and its request ends with it */
+    }
+    apr_thread_mutex_lock(child->mutex);
     APR_RING_FOREACH(running, &child->running, running, link) {
         shutdown(running->fd, SHUT_RDWR);
     }
@@ -265,7 +263,7 @@ void child_stop(struct child *child)
 
 int child_is_stopping(const struct child *child)
 {
-    return *(const volatile bool *)&child->stopping;
+    return child->stopping;
 }
 
 struct startup_cache *child_startup(struct child *child)

@@ -82,10 +82,12 @@ static int refused(const struct work *w, apr_status_t rv,
                               ? failure->message
                               : apppool_strerror(rv, text, sizeof(text));
 
+    if (child_is_stopping(w->child)) {
+        log_failure(w, APLOG_DEBUG, "httpd stops");
+        return unavailable(r, 0);
+    }
     if (rv == APPPOOL_EABANDONED) {
-        return child_is_stopping(w->child)
-                   ? unavailable(r, 0)
-                   : client_gone(w, "the client has gone while it waited");
+        return client_gone(w, "the client has gone while it waited");
     }
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "application %s: %s",
                   w->found->site.root, message);

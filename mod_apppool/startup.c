@@ -20,7 +20,7 @@
 #define PATH_SIZE 4352 /* a root, a slash and a file's name */
 
 struct line {
-    char *path;      /* owned; NULL: empty */
+    char *path;      /* on the heap, goes with the process; NULL: empty */
     char kind;       /* of the look: 'r' root, 'l' link, 'i' index */
     enum startup found;
     apr_time_t at;
@@ -41,23 +41,11 @@ static const struct {
     {"wsgi.py", STARTUP_WSGI}
 };
 
-static apr_status_t free_lines(void *data)
-{
-    struct startup_cache *cache = data;
-    size_t i;
-
-    for (i = 0; i < LINES; i++) {
-        free(cache->lines[i].path);
-    }
-    return APR_SUCCESS;
-}
-
 struct startup_cache *startup_cache_new(apr_pool_t *p)
 {
     struct startup_cache *cache = apr_pcalloc(p, sizeof(*cache));
 
     apr_thread_mutex_create(&cache->mutex, APR_THREAD_MUTEX_DEFAULT, p);
-    apr_pool_cleanup_register(p, cache, free_lines, apr_pool_cleanup_null);
     return cache;
 }
 
