@@ -218,9 +218,7 @@ static void on_configure(struct master *m, struct wire_message *msg)
     wire_copy(&m->coming.configure, msg);
     config_keep_log(&m->coming.log_fd, &fd);
     check_configure(m, msg);
-    if (m->coming.log_fd >= 0) {
-        log_to(m->coming.log_fd);
-    }
+    log_to(m->coming.log_fd >= 0 ? m->coming.log_fd : m->current.log_fd);
     if (m->refusal == NULL) {
         tell(m, &m->coming.configure, m->coming.log_fd);
     }
@@ -314,6 +312,7 @@ static void on_commit(struct master *m, struct wire_message *msg)
     }
     generation_move(&m->previous, &m->current);
     generation_move(&m->current, &m->coming);
+    log_to(m->current.log_fd);
     tell_commit(m, m->current.number);
     definitions_sweep(m);
 }
@@ -428,6 +427,7 @@ void config_clear(struct master *m)
     apr_hash_index_t *i;
 
     config_close(m);
+    log_to(-1);
     for (i = apr_hash_first(NULL, m->definitions); i != NULL;
          i = apr_hash_next(i)) {
         definition_free(m, apr_hash_this_val(i));
