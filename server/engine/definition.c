@@ -65,7 +65,9 @@ void definition_on_configure(struct engine *engine, struct wire_message *m)
     engine->limits = limits;
     core_set_limits(engine->core, &limits, engine_now(engine));
     if (fd >= 0) {
-        log_to(fd); /* kept by log.c from now on */
+        log_to(fd);
+        fd_close(&engine->log_fd);
+        engine->log_fd = fd;
     }
 }
 

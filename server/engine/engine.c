@@ -18,6 +18,7 @@
 #include "lend.h"
 #include "link.h"
 #include "running.h"
+#include "socket.h"
 #include "watch.h"
 
 #define LINK_FD 3
@@ -145,6 +146,7 @@ static struct engine *engine_new(apr_pool_t *pool)
     engine->adoptions = apr_hash_make(pool);
     STAILQ_INIT(&engine->returns);
     engine->child_uid = UINT32_MAX;
+    engine->log_fd = -1;
     engine->core = core_new(&ops, engine, (uint64_t)apr_time_now());
     engine->limits = (struct core_limits){
         .max = 6, .max_spawning = 2, .max_idle_us = 300 * APR_USEC_PER_SEC,
@@ -164,6 +166,8 @@ static void engine_free(struct engine *engine)
     running_free_all(engine);
     definition_free_all(engine);
     link_close(engine);
+    log_to(-1);
+    fd_close(&engine->log_fd);
 }
 
 int engine_main(void)
