@@ -148,7 +148,12 @@ void core_process_clean(struct core_process *process, int64_t now_us);
 void core_hand_out_failed(struct core_process *process,
                           struct core_waiter *waiter, int64_t now_us);
 
-/* Answers to start. On failure `text` is copied; changed code ends back-off. */
+/*
+ * Answers to start, for preloaders too. Failed: it will never be ready (text is
+ * copied: the error that requests get); the object lives until
+ * core_process_gone(), SIGKILL after 5 s. If nothing was started at all, call
+ * both in a row. After a start time-out or retire both are no-ops.
+ */
 void core_process_ready(struct core_process *process, int64_t now_us);
 void core_spawn_failed(struct core_process *process, const char *text,
                        int64_t now_us);

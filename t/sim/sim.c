@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#define SIM_CHECK_ALL 1000               /* events between checks of all */
+/* Events between checks of all, or as many as there are applications. */
+#define SIM_CHECK_ALL 1000
 #define SIM_DRAIN_US (48 * 3600 * SIM_SECOND)
 
 static void sim_start(struct sim *sim)
@@ -62,10 +63,12 @@ static void sim_happen(struct sim *sim, struct sim_event *event)
 
 static void sim_check(struct sim *sim)
 {
+    uint64_t n_apps = sim->options->n_apps;
+    uint64_t every = n_apps > SIM_CHECK_ALL ? n_apps : SIM_CHECK_ALL;
     struct core_view view;
 
     core_check_local(sim->core);
-    if (sim->result.events % SIM_CHECK_ALL == 0) {
+    if (sim->result.events % every == 0) {
         core_check(sim->core);
         core_view(sim->core, &view);
         sim_assert(view.waiting == sim->n_waiting, "as many wait");
