@@ -182,7 +182,9 @@ void admin_on_restart(struct channel *channel, struct wire_message *m)
     order->waits = 1; /* this function's own, so that it stays to the end */
     if (restart_those(channel->client->engine, order, root) == 0 &&
         root != NULL) {
-        order_tell(order, "no application has this root");
+        order->failed = true;
+        channel_refuse(channel, order->id, STATUS_UNKNOWN_APP,
+                       "no application has this root", NULL, 0);
     }
     order->waits--;
     if (order->waits == 0) {
