@@ -4,6 +4,7 @@
 # do. With PROBE_LINT set everything goes through Rack::Lint.
 require 'digest'
 require 'json'
+require 'uri' # Rack::Lint 2.2 uses it without asking for it
 
 module Probe
   module_function

@@ -319,8 +319,7 @@ class Httpd:
             return []
         entries = procs.table()
         return [Proc(pid) for pid in procs.below(master.pid, entries)
-                if entries[pid].comm not in ("apppool-server",
-                                             "apppool-spawn")]
+                if not entries[pid].comm.startswith("apppool-")]
 
     def status(self):
         """The status page, parsed."""
@@ -423,5 +422,7 @@ def _free_port():
 
 
 def _own_descriptors():
-    """{number: target}; the one that reads the folder has no target."""
-    return Proc(os.getpid()).descriptors
+    """{number: target}; the one that reads the folder has no target, and the
+    first three are pytest's to redirect."""
+    found = Proc(os.getpid()).descriptors
+    return {n: target for n, target in found.items() if n > 2}
