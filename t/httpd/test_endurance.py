@@ -14,7 +14,8 @@ from harness.client import exchange
 pytestmark = pytest.mark.all_mpms
 
 FIRST, LAST = 2000, 20000
-CONNECTIONS = 4
+# Enough that each child of httpd gets to know each process in the warm-up.
+CONNECTIONS = 16
 SLACK_KIB = 1024
 
 
@@ -65,6 +66,7 @@ def test_nothing_grows(httpd, language):
     after = quiet(h)
     assert before.keys() == after.keys()
     for process, (descriptors, kib, comm) in after.items():
-        assert descriptors == before[process][0], process
+        assert descriptors == before[process][0], (process, comm, descriptors,
+                                                   before[process][0])
         assert kib <= before[process][1] + SLACK_KIB, \
             (process, comm, before[process][1], kib)
