@@ -204,6 +204,7 @@ static int flags_of(const struct definition *d)
     flags |= config_friendly_errors(d->place) ? DEFINE_FRIENDLY_ERRORS : 0;
     flags |= d->dynamic ? DEFINE_DYNAMIC : 0;
     flags |= d->site.link ? DEFINE_LINK : 0;
+    flags |= d->place->log_file != NULL ? DEFINE_OWN_LOG : 0;
     return flags;
 }
 

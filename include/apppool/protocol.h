@@ -153,6 +153,8 @@ enum apppool_define_flags {
     DEFINE_FRIENDLY_ERRORS = 4, /* PoolFriendlyErrorPages on */
     DEFINE_DYNAMIC = 8,         /* a template: ROOT comes with each GET and has
                                    to match PoolAllowRoots */
+    DEFINE_OWN_LOG = 32,        /* its log is PoolLogFile, lines as they are;
+                                   else one in httpd's form */
     DEFINE_LINK = 16            /* ROOT is a link to the public folder of the
                                    root, resolved at each start */
 };

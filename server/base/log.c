@@ -110,7 +110,7 @@ static size_t put_escaped(char *to, size_t size, const char *text)
     return n;
 }
 
-static int log_text(enum log_level level, const char *text)
+static int log_text(int fd, enum log_level level, const char *text)
 {
     char line[LOG_LINE_MAX];
     size_t n = put_time(line, sizeof(line));
@@ -120,7 +120,7 @@ static int log_text(enum log_level level, const char *text)
                           (long)getpid(), sink.part);
     n += put_escaped(line + n, sizeof(line) - n - 1, text);
     line[n++] = '\n';
-    return log_write_line(sink.fd, line, n);
+    return log_write_line(fd, line, n);
 }
 
 void log_line(enum log_level level, const char *format, ...)
@@ -135,15 +135,26 @@ void log_line(enum log_level level, const char *format, ...)
     if (sink.dropped > 0) {
         snprintf(text, sizeof(text),
                  "the log was full, %lu lines were dropped", sink.dropped);
-        if (log_text(LOG_LEVEL_WARN, text)) {
+        if (log_text(sink.fd, LOG_LEVEL_WARN, text)) {
             sink.dropped = 0;
         }
     }
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    if (!log_text(level, text)) {
+    if (!log_text(sink.fd, level, text)) {
         sink.dropped++;
     }
     errno = saved;
+}
+
+int log_line_to(int fd, enum log_level level, const char *format, ...)
+{
+    char text[LOG_LINE_MAX];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    return log_text(fd, level, text);
 }

@@ -29,6 +29,13 @@ void log_to(int fd);
 void log_line(enum log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/*
+ * The same to another log in httpd's form (a virtual host's), whatever the
+ * level. fd: borrowed. 1 written, 0 dropped.
+ */
+int log_line_to(int fd, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 #define log_error(...)  log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(...)   log_line(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_notice(...) log_line(LOG_LEVEL_NOTICE, __VA_ARGS__)

@@ -147,6 +147,7 @@ void definition_on_define(struct engine *engine, struct wire_message *m)
     d->flags = wire_get_u32(m, FIELD_FLAGS, 0);
     d->memory_mib = limits.memory_mib;
     d->max_per_app = limits.max_per_app;
+    d->max_queue = limits.max_queue;
     d->counts_requests = limits.max_requests != 0 ||
                          limits.max_request_us != 0;
     fd_close(&d->log_fd);

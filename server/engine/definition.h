@@ -23,6 +23,7 @@ struct definition {
     char *user;           /* of its processes, as spawn told; "" before */
     uint32_t memory_mib;  /* PoolMemoryLimit; 0: none */
     unsigned max_per_app; /* PoolMaxPerApp; 0: none */
+    unsigned max_queue;   /* PoolMaxQueueSize; 0: no limit */
     unsigned n_processes; /* struct running that point here */
     bool is_watched;      /* watch.c */
     bool is_always;       /* always_restart.txt is there */

@@ -67,6 +67,7 @@ static void get_from_core(struct request *request,
     struct channel *channel = request->channel;
     struct engine *engine = channel->client->engine;
 
+    request->definition = definition;
     lease_before_get(engine, definition);
     core_get(definition->app, &request->waiter, engine_now(engine));
     if (channel->request == request && request->waiter.app != NULL) {
@@ -304,7 +305,7 @@ static const char *sentence_of(enum core_refusal why)
     case CORE_SPAWN_FAILED:
         return "the application could not be started";
     case CORE_QUEUE_FULL:
-        return "too many requests are waiting";
+        return "the queue is full";
     case CORE_TIMED_OUT:
         return "no process came free within PoolQueueTimeout";
     case CORE_STOPPING:
@@ -313,14 +314,40 @@ static const char *sentence_of(enum core_refusal why)
     abort();
 }
 
+/* Which limit it was, and how far. */
+static void describe_full(const struct engine *engine,
+                          const struct request *request, char *text,
+                          size_t size)
+{
+    const struct definition *definition = request->definition;
+    struct core_app_view app;
+    struct core_view pool;
+
+    core_app_view(definition->app, &app);
+    core_view(engine->core, &pool);
+    if (definition->max_queue != 0 && app.waiting >= definition->max_queue) {
+        snprintf(text, size, "too many requests are waiting: %u, and"
+                 " PoolMaxQueueSize is %u", app.waiting,
+                 definition->max_queue);
+    } else {
+        snprintf(text, size, "too many requests are waiting in all: %u, and"
+                 " PoolMaxWaiting is %u", pool.waiting,
+                 engine->limits.max_waiting);
+    }
+}
+
 void lend_refuse(struct engine *engine, struct core_waiter *waiter,
                  enum core_refusal why, const char *text,
                  unsigned retry_after_s)
 {
     struct request *request = request_of(waiter);
     char *page = NULL;
+    char sentence[160];
 
-    (void)engine;
+    if (why == CORE_QUEUE_FULL) {
+        describe_full(engine, request, sentence, sizeof sentence);
+        text = sentence;
+    }
     if (why == CORE_SPAWN_FAILED && text != NULL) {
         page = page_of_failure(text);
     }

@@ -21,6 +21,7 @@ struct request {
     TAILQ_ENTRY(request) next;   /* in adoption->waiting */
     struct channel *channel;
     uint32_t id;                 /* request id of the GET */
+    struct definition *definition; /* NULL: not asked the core yet */
     struct adoption *adoption;   /* waits for it; NULL: no longer */
     struct slot *slot;           /* handed out, waits for CONNECTED; NULL */
 };

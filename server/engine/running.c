@@ -150,17 +150,29 @@ void running_forget(struct engine *engine, struct core_process *process)
 
 /* What the master tells ------------------------------------------------------ */
 
+static void write_own_log(int fd, const char *line, size_t len)
+{
+    char text[OUTPUT_LINE_MAX + 1];
+
+    memcpy(text, line, len);
+    text[len] = '\n';
+    log_write_line(fd, text, len + 1);
+}
+
 static void on_output(void *baton, const char *line, size_t len)
 {
-    struct running *running = baton;
-    int log_fd = running->definition->log_fd;
+    const struct running *running = baton;
+    const struct definition *definition = running->definition;
 
-    if (log_fd >= 0) {
-        log_write_line(log_fd, line, len);
+    if (definition->log_fd >= 0 && (definition->flags & DEFINE_OWN_LOG)) {
+        write_own_log(definition->log_fd, line, len);
+    } else if (definition->log_fd >= 0) {
+        log_line_to(definition->log_fd, LOG_LEVEL_NOTICE,
+                    "app %s (pid %ld) says: %.*s", definition->root,
+                    (long)running->pid, (int)len, line);
     } else {
-        log_line(LOG_LEVEL_NOTICE, "app %s (pid %ld) says: %.*s",
-                 running->definition->root, (long)running->pid, (int)len,
-                 line);
+        log_notice("app %s (pid %ld) says: %.*s", definition->root,
+                   (long)running->pid, (int)len, line);
     }
 }
 
@@ -359,12 +371,24 @@ static char *describe_failure(struct running *running, const char *end)
     return text;
 }
 
+/* A traceback stays readable: one line of the log for each of its lines. */
+static void log_failure(const struct running *running, const char *text)
+{
+    running_log(running, LOG_LEVEL_ERROR, "could not be started:");
+    while (*text != '\0') {
+        size_t len = strcspn(text, "\n");
+
+        running_log(running, LOG_LEVEL_ERROR, "  %.*s", (int)len, text);
+        text += len + (text[len] == '\n');
+    }
+}
+
 static void fail(struct running *running, const char *end)
 {
     char *text = describe_failure(running, end);
 
     running->failed = true;
-    running_log(running, LOG_LEVEL_ERROR, "could not be started: %s", text);
+    log_failure(running, text);
     core_spawn_failed(running->core, text, engine_now(running->engine));
     free(text);
 }
