@@ -259,10 +259,12 @@ class Httpd:
                 self.stop()
                 self.check_clean()
         finally:
-            self.kill()
-            self.final_log = self.log.tail()
-            self.closed = True
-            shutil.rmtree(self.folder, ignore_errors=True)
+            try:
+                self.kill()
+            finally:
+                self.final_log = self.log.tail()
+                self.closed = True
+                shutil.rmtree(self.folder, ignore_errors=True)
 
     def check_clean(self):
         """After a stop: no descriptor, no file, no alarm is left."""
