@@ -815,6 +815,7 @@ module Apppool
       require 'socket'
       require 'stringio'
       require 'tempfile'
+      require 'uri' # applications find it under every other server, too
       require 'rack'
       path = File.expand_path(startup_file)
       File.open(path, &:readline) if File.directory?(path) || !File.file?(path)
