@@ -72,11 +72,14 @@ static void on_other_child(int reason, void *data, int status)
 /* httpd reaps it for us and tells; until pconf is cleared. */
 static void watch_server(struct keeper *keeper)
 {
-    apr_proc_t process = {.pid = keeper->server.pid};
+    apr_pool_t *pconf = ap_server_conf->process->pconf;
+    apr_proc_t *process; /* APR keeps the pointer, not a copy */
 
     if (keeper->server.pid != 0) {
-        apr_proc_other_child_register(&process, on_other_child, keeper, NULL,
-                                      ap_server_conf->process->pconf);
+        process = apr_pcalloc(pconf, sizeof(*process));
+        process->pid = keeper->server.pid;
+        apr_proc_other_child_register(process, on_other_child, keeper, NULL,
+                                      pconf);
     }
 }
 

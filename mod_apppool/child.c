@@ -43,6 +43,7 @@ struct child {
     apr_thread_mutex_t *mutex;    /* of all below */
     struct connection *current;   /* NULL: no server */
     apr_time_t next_look;         /* no try to connect before this */
+    bool has_complained;          /* of there being no server; once */
     struct running_ring running;
     volatile bool stopping;
     int is_threaded;
@@ -67,12 +68,15 @@ static struct connection *connection_new(struct child *child,
         apppool_server_detach(handle);
     }
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, child->server,
-                     "no connection to the pool server: %s",
+        ap_log_error(APLOG_MARK, child->has_complained ? APLOG_DEBUG
+                                                       : APLOG_WARNING,
+                     0, child->server, "no connection to the pool server: %s",
                      apppool_strerror(rv, text, sizeof(text)));
+        child->has_complained = true;
         apr_pool_destroy(p);
         return NULL;
     }
+    child->has_complained = false;
     return connection;
 }
 
