@@ -63,6 +63,8 @@ struct fake {
     enum fake_get get;
     enum fake_admin admin;
     bool are_channels_allowed;
+    bool is_full;
+    unsigned n_slots; /* that are lent */
     unsigned status;
     char message[WIRE_MAX_STRING + 1];
     char *page;
@@ -276,11 +278,11 @@ static void on_open_channel(struct fake *f, struct channel *ch, uint32_t id)
 /* Lending ----------------------------------------------------------------- */
 
 /* A slot that is not lent, one with a connection first; -1: none. */
-static int find_slot(const struct client *c)
+static int find_slot(const struct client *c, unsigned n_slots)
 {
     int found = -1;
 
-    for (int i = FAKE_SLOTS - 1; i >= 0; i--) {
+    for (int i = (int)n_slots - 1; i >= 0; i--) {
         if (slot_state(c->board[i].word) == SLOT_EMPTY &&
             (found < 0 || c->apps[i].fd >= 0 || c->apps[found].fd < 0)) {
             found = i;
@@ -307,7 +309,7 @@ static void connect_app(struct fake *f, struct client *c, int slot,
 static bool offer(struct fake *f, struct channel *ch, bool is_wanted)
 {
     struct client *c = &f->clients[ch->client];
-    int slot = find_slot(c);
+    int slot = find_slot(c, f->n_slots);
     int theirs = -1;
     uint64_t word;
 
@@ -332,6 +334,9 @@ static bool offer(struct fake *f, struct channel *ch, bool is_wanted)
     wire_put_u32(&f->out, FIELD_PROCESS, (uint32_t)slot);
     wire_put_u64(&f->out, FIELD_QUEUE_US, 2000);
     wire_put_u64(&f->out, FIELD_SPAWN_US, 1000);
+    if (f->is_full) {
+        wire_put_u32(&f->out, FIELD_FULL, 1);
+    }
     if (theirs >= 0) {
         wire_put_fd(&f->out, &theirs);
     }
@@ -660,6 +665,7 @@ static struct fake *fake_new(int rendezvous)
     f->rendezvous = rendezvous;
     f->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     f->are_channels_allowed = true;
+    f->n_slots = FAKE_SLOTS;
     for (int i = 0; i < CHANNELS; i++) {
         f->channels[i].fd = -1;
     }
@@ -800,6 +806,39 @@ void fake_revoke(struct fake *f)
         }
     }
     unlock_and_wake(f);
+}
+
+void fake_set_full(struct fake *f, bool is_full, unsigned n_slots)
+{
+    lock(f);
+    f->is_full = is_full;
+    f->n_slots = n_slots;
+    unlock_and_wake(f);
+}
+
+static unsigned apply_to_all(struct fake *f, enum slot_event event)
+{
+    unsigned n = 0;
+
+    lock(f);
+    for (unsigned k = 0; k < CLIENTS; k++) {
+        for (int i = 0; f->clients[k].is_used && i < FAKE_SLOTS; i++) {
+            n += slot_apply(&f->clients[k].board[i], event, NULL);
+        }
+    }
+    serve_waiting(f);
+    unlock_and_wake(f);
+    return n;
+}
+
+unsigned fake_take(struct fake *f)
+{
+    return apply_to_all(f, SLOT_TAKE);
+}
+
+unsigned fake_want(struct fake *f)
+{
+    return apply_to_all(f, SLOT_MARK);
 }
 
 void fake_die(struct fake *f)

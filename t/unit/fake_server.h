@@ -86,6 +86,15 @@ void fake_release(struct fake *fake);
 /* Send RESET on every channel; held GETs are forgotten. */
 void fake_reset(struct fake *fake);
 
+/* Offers say from now on that no process is free; only the first n_slots of
+ * each client are lent. */
+void fake_set_full(struct fake *fake, bool is_full, unsigned n_slots);
+
+/* Take every free lease back / want every slot with a request back. Returns how
+ * many there were. */
+unsigned fake_take(struct fake *fake);
+unsigned fake_want(struct fake *fake);
+
 /* Shut down all application connections and revoke their slots. */
 void fake_revoke(struct fake *fake);
 

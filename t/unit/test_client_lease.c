@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_client_lease.c - slots that the client keeps, claims and hands on.
+ */
+#include "apppool/error.h"
+#include "apppool/pool.h"
+#include "apppool/server.h"
+#include "fake_server.h"
+#include "leaks.h"
+
+#include <apr_general.h>
+#include <check.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static apr_pool_t *pool;
+static struct fake *fake;
+static struct apppool_server *server;
+static struct apppool_client *client;
+static const struct apppool_get_options blog = { .root = "/srv/blog" };
+
+static void set_up(void)
+{
+    struct apppool_server_state state = { .pid = 0, .admin = -1, .pidfd = -1 };
+
+    apr_initialize();
+    leaks_begin();
+    apr_pool_create(&pool, NULL);
+    fake = fake_start(&state.rendezvous);
+    fake_set_get(fake, FAKE_OFFER);
+    ck_assert_int_eq(apppool_server_import(&server, &state, pool), 0);
+    ck_assert_int_eq(apppool_server_connect(server, &client, pool), 0);
+}
+
+static void tear_down(void)
+{
+    apr_pool_destroy(pool);
+    fake_stop(fake);
+    leaks_end();
+    apr_terminate();
+}
+
+static struct apppool_session *got_with(
+    const struct apppool_get_options *options, apr_pool_t *p)
+{
+    struct apppool_session *session;
+    struct apppool_failure failure;
+
+    ck_assert_msg(apppool_get(client, options, &session, &failure, p) == 0,
+                  "%s", failure.message);
+    return session;
+}
+
+static struct apppool_session *got(void)
+{
+    return got_with(&blog, pool);
+}
+
+static void keep(struct apppool_session *session)
+{
+    apppool_session_close(session, APPPOOL_SESSION_KEPT);
+}
+
+static void expect_echo(const struct apppool_session *session)
+{
+    struct pollfd poller = { .fd = apppool_session_reader(session),
+                             .events = POLLIN };
+    char bytes[4] = "";
+
+    ck_assert_int_eq(write(apppool_session_writer(session), "ping", 4), 4);
+    ck_assert_int_eq(poll(&poller, 1, 20000), 1);
+    ck_assert_int_eq(read(poller.fd, bytes, 4), 4);
+    ck_assert_mem_eq(bytes, "ping", 4);
+}
+
+static void expect_gets(unsigned n)
+{
+    ck_assert_uint_eq(fake_fact(fake, FAKE_GETS), n);
+}
+
+START_TEST(lease_is_claimed_without_a_message)
+{
+    keep(got());
+    for (int i = 0; i < 50; i++) {
+        struct apppool_session *session = got();
+
+        ck_assert(apppool_session_is_reused(session));
+        ck_assert_int_eq(apppool_session_pid(session), 1000);
+        ck_assert_int_eq(apppool_session_protocol(session), APPPOOL_SCGI);
+        expect_echo(session);
+        keep(session);
+    }
+    expect_gets(1);
+    ck_assert_uint_eq(fake_fact(fake, FAKE_RETURNS), 0);
+    ck_assert_uint_eq(fake_lent(fake), 1);
+}
+END_TEST
+
+/* The warmest first: the others may then go. */
+START_TEST(lease_used_last_is_claimed_first)
+{
+    struct apppool_session *first = got(), *second = got(), *session;
+    pid_t pid = apppool_session_pid(second);
+
+    keep(first);
+    keep(second);
+    session = got();
+    ck_assert_int_eq(apppool_session_pid(session), pid);
+    keep(session);
+    expect_gets(2);
+}
+END_TEST
+
+START_TEST(leases_are_for_what_was_asked_in_the_same_words)
+{
+    static const struct apppool_get_options others[] = {
+        { .root = "/srv/other" },
+        { .root = "/srv/blog", .keep_privilege = 1 },
+        { .root = "/srv/blog", .lowest_user = "daemon" },
+        { .root = "/srv/blog", .app = 4 },
+        { .app = 4 },
+        { .app = 5 },
+        { .root = "" },
+    };
+
+    keep(got());
+    for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        keep(got_with(&others[i], pool));
+        expect_gets(2 + i);
+        keep(got_with(&others[i], pool));
+        expect_gets(2 + i);
+    }
+    keep(got());
+    expect_gets(8);
+}
+END_TEST
+
+START_TEST(lease_that_was_taken_back_is_asked_for_again)
+{
+    struct apppool_session *session;
+
+    keep(got());
+    ck_assert_uint_eq(fake_take(fake), 1);
+    session = got();
+    expect_gets(2);
+    ck_assert(apppool_session_is_reused(session)); /* the connection is */
+    expect_echo(session);
+    keep(session);
+    ck_assert_uint_eq(fake_fact(fake, FAKE_CONNECTIONS), 1);
+}
+END_TEST
+
+START_TEST(slot_that_is_wanted_goes_back)
+{
+    struct apppool_session *session = got();
+
+    ck_assert_uint_eq(fake_want(fake), 1);
+    keep(session);
+    fake_wait(fake, FAKE_RETURNS, 1);
+    ck_assert_uint_eq(fake_lent(fake), 0);
+    keep(got());
+    expect_gets(2);
+}
+END_TEST
+
+START_TEST(lease_whose_process_is_gone_is_not_claimed)
+{
+    struct apppool_session *session;
+
+    keep(got());
+    fake_revoke(fake);
+    session = got();
+    expect_gets(2);
+    ck_assert(!apppool_session_is_reused(session));
+    expect_echo(session);
+    keep(session);
+}
+END_TEST
+
+START_TEST(revoked_session_leaves_its_successors_lease_alone)
+{
+    struct apppool_session *old = got(), *next;
+
+    fake_revoke(fake);
+    next = got();
+    keep(old);
+    expect_echo(next);
+    keep(next);
+    ck_assert_uint_eq(fake_lent(fake), 1);
+    next = got();
+    expect_gets(2);
+    expect_echo(next);
+    keep(next);
+    ck_assert_uint_eq(fake_fact(fake, FAKE_BAD), 0);
+}
+END_TEST
+
+static const enum apppool_session_end bad_ends[] = { APPPOOL_SESSION_ENDED,
+                                                     APPPOOL_SESSION_BROKEN };
+
+START_TEST(lease_that_ends_goes_back)
+{
+    struct apppool_session *session;
+
+    keep(got());
+    session = got();
+    apppool_session_close(session, bad_ends[_i]);
+    fake_wait(fake, FAKE_SHUT, 1);
+    ck_assert_uint_eq(fake_lent(fake), 0);
+    session = got();
+    expect_gets(2);
+    ck_assert(!apppool_session_is_reused(session));
+    keep(session);
+}
+END_TEST
+
+START_TEST(closing_the_client_gives_leases_up)
+{
+    struct apppool_session *session = got();
+
+    keep(got());
+    apppool_client_close(client);
+    expect_echo(session);
+    ck_assert_uint_eq(fake_fact(fake, FAKE_CLIENTS_GONE), 0);
+    keep(session);
+    fake_wait(fake, FAKE_CLIENTS_GONE, 1);
+}
+END_TEST
+
+START_TEST(forked_copy_claims_nothing)
+{
+    int status;
+    pid_t pid;
+
+    keep(got());
+    pid = fork();
+    if (pid == 0) {
+        struct apppool_session *session;
+        int is_right = apppool_get(client, &blog, &session, NULL, pool) ==
+                       APPPOOL_EIO;
+
+        apr_pool_destroy(pool);
+        _exit(is_right ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+    keep(got());
+    expect_gets(1);
+}
+END_TEST
+
+/* Threads ------------------------------------------------------------------ */
+
+struct asker {
+    pthread_t thread;
+    unsigned n_rounds;
+    enum apppool_session_end end;
+    apr_status_t status;
+    unsigned n_got;
+};
+
+static void *ask(void *baton)
+{
+    struct asker *asker = baton;
+    apr_pool_t *own;
+
+    apr_pool_create(&own, NULL);
+    for (unsigned i = 0; i < asker->n_rounds; i++) {
+        struct apppool_session *session;
+
+        asker->status = apppool_get(client, &blog, &session, NULL, own);
+        if (asker->status == APR_SUCCESS) {
+            expect_echo(session);
+            apppool_session_close(session, asker->end);
+            asker->n_got++;
+        }
+        apr_pool_clear(own);
+    }
+    apr_pool_destroy(own);
+    return NULL;
+}
+
+static void start_asker(struct asker *asker, unsigned n_rounds,
+                        enum apppool_session_end end)
+{
+    *asker = (struct asker){ .n_rounds = n_rounds, .end = end };
+    ck_assert_int_eq(pthread_create(&asker->thread, NULL, ask, asker), 0);
+}
+
+static void join_asker(struct asker *asker)
+{
+    pthread_join(asker->thread, NULL);
+    ck_assert_int_eq(asker->status, 0);
+    ck_assert_uint_eq(asker->n_got, asker->n_rounds);
+}
+
+#define ASKERS 8
+#define ROUNDS 300
+
+/* One process, eight threads: it goes from hand to hand, and the engine hears
+ * of it now and then only. */
+START_TEST(full_application_is_handed_from_thread_to_thread)
+{
+    struct asker askers[ASKERS];
+
+    fake_set_full(fake, true, 1);
+    keep(got());
+    for (int i = 0; i < ASKERS; i++) {
+        start_asker(&askers[i], ROUNDS, APPPOOL_SESSION_KEPT);
+    }
+    /* Whoever has waited too long asks the fake, which only answers when the
+     * slot is empty: take it back as an engine does for those in its queue. */
+    for (int i = 0; i < ASKERS; i++) {
+        while (pthread_tryjoin_np(askers[i].thread, NULL) != 0) {
+            fake_want(fake);
+            fake_take(fake);
+            poll(NULL, 0, 2);
+        }
+        ck_assert_int_eq(askers[i].status, 0);
+        ck_assert_uint_eq(askers[i].n_got, ROUNDS);
+    }
+    ck_assert_uint_eq(fake_fact(fake, FAKE_CONNECTIONS), 1);
+    ck_assert_uint_eq(fake_fact(fake, FAKE_BAD), 0);
+    ck_assert_uint_lt(fake_fact(fake, FAKE_GETS), ASKERS * ROUNDS);
+}
+END_TEST
+
+/* Who waits beside a long request asks the engine after 2 ms. */
+START_TEST(waiting_in_line_ends_soon)
+{
+    struct apppool_session *session;
+    struct asker asker;
+
+    fake_set_full(fake, true, 1);
+    session = got();
+    start_asker(&asker, 1, APPPOOL_SESSION_KEPT);
+    fake_wait(fake, FAKE_GETS, 2);
+    ck_assert_uint_eq(fake_want(fake), 1);
+    keep(session);
+    join_asker(&asker);
+    ck_assert_uint_eq(fake_fact(fake, FAKE_CONNECTIONS), 1);
+}
+END_TEST
+
+/* All ways of ending at once, slots taken and wanted all the time. */
+START_TEST(leases_survive_confusion)
+{
+    struct asker askers[ASKERS];
+
+    for (int round = 0; round < 2; round++) {
+        fake_set_full(fake, round == 1, round == 1 ? 3 : FAKE_SLOTS);
+        for (int i = 0; i < ASKERS; i++) {
+            start_asker(&askers[i], ROUNDS,
+                        i % 4 == 0   ? APPPOOL_SESSION_ENDED
+                        : i % 4 == 1 ? APPPOOL_SESSION_BROKEN
+                                     : APPPOOL_SESSION_KEPT);
+        }
+        for (int i = 0; i < ASKERS; i++) {
+            while (pthread_tryjoin_np(askers[i].thread, NULL) != 0) {
+                fake_want(fake);
+                fake_take(fake);
+                poll(NULL, 0, 1);
+            }
+            ck_assert_int_eq(askers[i].status, 0);
+            ck_assert_uint_eq(askers[i].n_got, ROUNDS);
+        }
+    }
+    fake_take(fake);
+    ck_assert_uint_eq(fake_lent(fake), 0);
+    ck_assert_uint_eq(fake_fact(fake, FAKE_BAD), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("client_lease");
+    TCase *c = tcase_create("lease");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    suite_add_tcase(suite, c);
+    tcase_add_checked_fixture(c, set_up, tear_down);
+    tcase_set_timeout(c, 60);
+    tcase_add_test(c, lease_is_claimed_without_a_message);
+    tcase_add_test(c, lease_used_last_is_claimed_first);
+    tcase_add_test(c, leases_are_for_what_was_asked_in_the_same_words);
+    tcase_add_test(c, lease_that_was_taken_back_is_asked_for_again);
+    tcase_add_test(c, slot_that_is_wanted_goes_back);
+    tcase_add_test(c, lease_whose_process_is_gone_is_not_claimed);
+    tcase_add_test(c, revoked_session_leaves_its_successors_lease_alone);
+    tcase_add_loop_test(c, lease_that_ends_goes_back, 0, 2);
+    tcase_add_test(c, closing_the_client_gives_leases_up);
+    tcase_add_test(c, forked_copy_claims_nothing);
+    tcase_add_test(c, full_application_is_handed_from_thread_to_thread);
+    tcase_add_test(c, waiting_in_line_ends_soon);
+    tcase_add_test(c, leases_survive_confusion);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
