@@ -45,6 +45,10 @@ struct wire_header {
 #define WIRE_MAX_FDS      4
 #define WIRE_MAX_ROOT     4096 /* bytes of an application's root, no NUL */
 
+/* Definitions that the master adopted (ADOPT) are numbered from here on. They
+ * keep the flags of their template, DEFINE_DYNAMIC too. */
+#define FIRST_ADOPTED UINT32_C(0x80000000)
+
 /*
  * Fields: id, name, kind, greatest length for BYTES, meaning.
  * TEXT is BYTES without NUL; LIST is texts that each end in NUL.

@@ -137,7 +137,8 @@ void definition_on_define(struct engine *engine, struct wire_message *m)
                                            wire_get_u32(m, FIELD_APP, 0));
 
     /* A template only lends its fields to what is adopted from it. */
-    if (wire_get_u32(m, FIELD_FLAGS, 0) & DEFINE_DYNAMIC) {
+    if ((wire_get_u32(m, FIELD_FLAGS, 0) & DEFINE_DYNAMIC) &&
+        wire_get_u32(m, FIELD_APP, 0) < FIRST_ADOPTED) {
         return;
     }
     if (d == NULL) {

@@ -11,9 +11,6 @@
 
 #include "master.h"
 
-/* Adopted definitions are numbered from here on. */
-#define FIRST_ADOPTED UINT32_C(0x80000000)
-
 struct definition {
     uint32_t number;             /* key in master->definitions */
     uint32_t generation;         /* the last that named it; 0: adopted */
