@@ -105,8 +105,10 @@ apr_status_t apppool_ping(struct apppool_client *client,
 int apppool_client_is_lost(struct apppool_client *client);
 
 /*
- * Close channels and board now instead of with the pool; sessions go on with
- * their connections. Threads that wait get APPPOOL_EIO.
+ * Close the client now instead of with the pool. Threads that wait get
+ * APPPOOL_EIO (within 2 s where the server does not even answer a CANCEL).
+ * Sessions go on: the server sees the end of the client with that of its last
+ * session.
  */
 void apppool_client_close(struct apppool_client *client);
 

@@ -91,8 +91,11 @@ pid_t apppool_server_pid(const struct apppool_server *server);
 /*
  * For httpd's parent, whose memory the handle does not outlive: the
  * descriptors and pid as plain data, and a handle made from them again.
- * export: descriptors stay owned by whoever keeps the data; the handle's
- * cleanup no longer closes or stops anything.
+ * export: descriptors are owned by whoever keeps the data from then on; the
+ * handle's cleanup no longer closes or stops anything.
+ * import: the new handle owns them until they are exported again. It cannot
+ * restart (APR_EINVAL: it has no options), and shuts down only what is a child
+ * of this process.
  */
 struct apppool_server_state {
     pid_t pid;         /* 0: none */

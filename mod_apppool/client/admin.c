@@ -4,9 +4,9 @@
  */
 #include "refusal.h"
 
-#include <apr_strings.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +19,7 @@ struct exchange {
     struct apppool_client *client;
     struct patience patience;
     struct channel *channel;
+    bool is_answered; /* then the channel can take the next question */
 };
 
 static apr_status_t exchange_open(struct exchange *x,
@@ -43,32 +44,32 @@ static apr_status_t exchange_open(struct exchange *x,
     return APR_SUCCESS;
 }
 
-static void exchange_close(struct exchange *x, apr_status_t rv)
+static void exchange_close(struct exchange *x)
 {
-    channel_put(x->client, &x->channel, rv == APR_SUCCESS);
+    channel_put(x->client, &x->channel, x->is_answered);
     client_leave(x->client);
 }
 
-/* Ask, and expect an answer of this type or REFUSED. */
-static apr_status_t exchange_ask(struct exchange *x, enum wire_type expected)
+/* Ask; APR_SUCCESS: an answer of this type is in x->channel->in. After a
+ * REFUSED, its status, and its words in failure_r (may be NULL). */
+static apr_status_t exchange_ask(struct exchange *x, enum wire_type expected,
+                                 struct apppool_failure *failure_r,
+                                 apr_pool_t *p)
 {
+    const struct wire_message *answer = &x->channel->in;
     apr_status_t rv = channel_ask(x->client, x->channel, &x->patience);
-    enum wire_type type;
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    type = wire_type(&x->channel->in);
-    return type == expected || type == MSG_REFUSED ? APR_SUCCESS
-                                                   : APPPOOL_EPROTO;
-}
-
-/* The status of what has been answered. */
-static apr_status_t exchange_result(const struct exchange *x)
-{
-    return wire_type(&x->channel->in) == MSG_REFUSED
-               ? refusal_status(&x->channel->in)
-               : APR_SUCCESS;
+    if (wire_type(answer) == MSG_REFUSED) {
+        rv = refusal_status(answer);
+        refusal_tell(answer, failure_r, p);
+    } else if (wire_type(answer) != expected) {
+        return APPPOOL_EPROTO;
+    }
+    x->is_answered = true;
+    return rv;
 }
 
 /* A question with at most one number and an answer with at most one. */
@@ -78,7 +79,6 @@ static apr_status_t ask_number(struct apppool_client *client,
                                uint32_t *number_r)
 {
     struct exchange x;
-    apr_status_t result = APR_SUCCESS;
     apr_status_t rv = exchange_open(&x, client, type, CLIENT_PATIENCE);
 
     if (rv != APR_SUCCESS) {
@@ -87,15 +87,12 @@ static apr_status_t ask_number(struct apppool_client *client,
     if (field != 0) {
         wire_put_u32(&x.channel->out, field, argument);
     }
-    rv = exchange_ask(&x, expected);
-    if (rv == APR_SUCCESS) {
-        result = exchange_result(&x);
-        if (number_r != NULL && result == APR_SUCCESS) {
-            *number_r = wire_get_u32(&x.channel->in, FIELD_NUMBER, 0);
-        }
+    rv = exchange_ask(&x, expected, NULL, NULL);
+    if (rv == APR_SUCCESS && number_r != NULL) {
+        *number_r = wire_get_u32(&x.channel->in, FIELD_NUMBER, 0);
     }
-    exchange_close(&x, rv);
-    return rv != APR_SUCCESS ? rv : result;
+    exchange_close(&x);
+    return rv;
 }
 
 apr_status_t apppool_clear(struct apppool_client *client)
@@ -149,31 +146,33 @@ apr_status_t apppool_detach_process(struct apppool_client *client, pid_t pid)
                       MSG_DONE, NULL);
 }
 
+static apr_status_t restart(struct apppool_client *client, const char *root,
+                            struct apppool_failure *failure_r, apr_pool_t *p)
+{
+    struct exchange x;
+    apr_status_t rv;
+
+    if (root != NULL && strlen(root) > WIRE_MAX_ROOT) {
+        return APR_ENAMETOOLONG;
+    }
+    rv = exchange_open(&x, client, MSG_RESTART, 0);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (root != NULL) {
+        wire_put_text(&x.channel->out, FIELD_ROOT, root);
+    }
+    rv = exchange_ask(&x, MSG_DONE, failure_r, p);
+    exchange_close(&x);
+    return rv;
+}
+
 apr_status_t apppool_restart(struct apppool_client *client, const char *root,
                              const char **message_r, apr_pool_t *p)
 {
-    struct exchange x;
     struct apppool_failure failure = { 0 };
-    apr_status_t result = APR_SUCCESS;
-    apr_status_t rv = exchange_open(&x, client, MSG_RESTART, 0);
+    apr_status_t rv = restart(client, root, &failure, p);
 
-    if (rv == APR_SUCCESS) {
-        if (root != NULL && wire_put_text(&x.channel->out, FIELD_ROOT,
-                                          root) < 0) {
-            result = APR_ENAMETOOLONG;
-        } else {
-            rv = exchange_ask(&x, MSG_DONE);
-        }
-        if (rv == APR_SUCCESS && result == APR_SUCCESS) {
-            result = exchange_result(&x);
-        }
-        if (rv == APR_SUCCESS && result != APR_SUCCESS &&
-            result != APR_ENAMETOOLONG) {
-            refusal_tell(&x.channel->in, &failure, p);
-        }
-        exchange_close(&x, rv);
-    }
-    rv = rv != APR_SUCCESS ? rv : result;
     if (rv != APR_SUCCESS && failure.message == NULL) {
         refusal_tell_status(rv, &failure, p);
     }
@@ -220,41 +219,33 @@ apr_status_t apppool_status(struct apppool_client *client,
                             apr_pool_t *p)
 {
     struct exchange x;
-    apr_status_t result = APR_SUCCESS;
     apr_status_t rv = exchange_open(&x, client, MSG_STATUS, CLIENT_PATIENCE);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = exchange_ask(&x, MSG_STATUS_TEXT);
+    rv = exchange_ask(&x, MSG_STATUS_TEXT, NULL, p);
     if (rv == APR_SUCCESS) {
-        result = exchange_result(&x);
-        if (result == APR_SUCCESS) {
-            int fd = wire_take_fd(&x.channel->in, 0);
+        int fd = wire_take_fd(&x.channel->in, 0);
 
-            result = read_text(fd, json_r, len_r, p);
-            fd_close(&fd);
-        }
+        rv = read_text(fd, json_r, len_r, p);
+        fd_close(&fd);
     }
-    exchange_close(&x, rv);
-    return rv != APR_SUCCESS ? rv : result;
+    exchange_close(&x);
+    return rv;
 }
 
 apr_status_t apppool_ping(struct apppool_client *client,
                           apr_interval_time_t timeout)
 {
     struct exchange x;
-    apr_status_t result = APR_SUCCESS;
     apr_status_t rv = exchange_open(&x, client, MSG_PING,
                                     timeout > 0 ? timeout : 1);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = exchange_ask(&x, MSG_PONG);
-    if (rv == APR_SUCCESS) {
-        result = exchange_result(&x);
-    }
-    exchange_close(&x, rv);
-    return rv != APR_SUCCESS ? rv : result;
+    rv = exchange_ask(&x, MSG_PONG, NULL, NULL);
+    exchange_close(&x);
+    return rv;
 }

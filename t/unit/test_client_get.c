@@ -727,7 +727,7 @@ static void *close_later(void *baton)
     return NULL;
 }
 
-START_TEST(sessions_are_closed_by_other_threads_while_the_client_closes)
+START_TEST(other_threads_close_sessions_while_the_client_closes)
 {
     for (int round = 0; round < 20; round++) {
         pthread_t threads[FAKE_SLOTS];
@@ -799,8 +799,7 @@ static TCase *waiting_case(void)
     tcase_add_test(c, closing_the_client_wakes_who_waits);
     tcase_add_test(c, death_of_the_server_wakes_who_waits);
     tcase_add_test(c, reset_makes_everybody_ask_again);
-    tcase_add_test(c,
-                   sessions_are_closed_by_other_threads_while_the_client_closes);
+    tcase_add_test(c, other_threads_close_sessions_while_the_client_closes);
     return c;
 }
 

@@ -48,7 +48,7 @@ static const char good_app[] =
     "    return [body]\n"
     "VERSION = b'one'\n";
 
-/* The application's side ---------------------------------------------------- */
+/* The application's side -------------------------------------------------- */
 
 static char *in_folder(const char *name)
 {
@@ -112,7 +112,7 @@ static void remove_tree(const char *path)
     rmdir(path);
 }
 
-/* Fixture -------------------------------------------------------------------- */
+/* Fixture ----------------------------------------------------------------- */
 
 static char *read_log(void)
 {
@@ -223,7 +223,7 @@ static void wait_for_number(apr_status_t (*get)(struct apppool_client *,
     }
 }
 
-/* Requests ------------------------------------------------------------------- */
+/* Requests ---------------------------------------------------------------- */
 
 static struct apppool_session *got_from(struct apppool_client *from,
                                         const char *root, apr_pool_t *p)
@@ -317,7 +317,7 @@ static pid_t use(const char *root, const char *version)
     return pid;
 }
 
-/* Tests ---------------------------------------------------------------------- */
+/* Tests ------------------------------------------------------------------- */
 
 START_TEST(application_answers_and_its_process_is_kept)
 {

@@ -77,7 +77,7 @@ START_TEST(each_event_changes_each_state_as_designed)
 }
 END_TEST
 
-START_TEST(revoking_works_from_any_state_and_counts_the_generation)
+START_TEST(revoking_works_always_and_counts_the_generation)
 {
     for (int state = 0; state < 8; state++) {
         uint64_t next;
@@ -230,7 +230,7 @@ int main(void)
 
     tcase_add_checked_fixture(words, leaks_begin, leaks_end);
     tcase_add_test(words, each_event_changes_each_state_as_designed);
-    tcase_add_test(words, revoking_works_from_any_state_and_counts_the_generation);
+    tcase_add_test(words, revoking_works_always_and_counts_the_generation);
     tcase_add_test(words, applying_tells_the_word_found_or_made);
     tcase_add_test(words, threads_claim_one_at_a_time);
     suite_add_tcase(suite, words);

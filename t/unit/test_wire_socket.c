@@ -144,7 +144,7 @@ START_TEST(longest_message_arrives_whole)
 }
 END_TEST
 
-START_TEST(descriptor_arrives_close_on_exec_and_the_sender_keeps_his)
+START_TEST(descriptor_arrives_close_on_exec_and_is_kept)
 {
     int pipe_ends[2];
     int got;
@@ -553,7 +553,7 @@ int main(void)
     tcase_add_test(c, message_arrives_with_its_sender);
     tcase_add_test(c, client_end_is_not_told_the_sender);
     tcase_add_test(c, longest_message_arrives_whole);
-    tcase_add_test(c, descriptor_arrives_close_on_exec_and_the_sender_keeps_his);
+    tcase_add_test(c, descriptor_arrives_close_on_exec_and_is_kept);
     tcase_add_test(c, descriptor_not_taken_is_closed);
     tcase_add_test(c, message_against_the_tables_is_not_sent);
     tcase_add_loop_test(c, unwanted_descriptors_are_closed, 1, 16);
