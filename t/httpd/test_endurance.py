@@ -17,31 +17,51 @@ FIRST, LAST = 2000, 20000
 # Enough that each child of httpd gets to know each process in the warm-up.
 CONNECTIONS = 16
 SLACK_KIB = 1024
+# A thread that has to ask while all channels of its child are in use opens one
+# more, which is kept: a new peak of waiting threads may still come late. A leak
+# would show as one in a thousand requests, eighteen.
+SLACK_CHANNELS = 4
+
+# All that are needed from the start: each child costs the pool descriptors.
+CHILDREN = {"prefork": f"""
+StartServers {CONNECTIONS + 4}
+MaxSpareServers {CONNECTIONS + 5}
+"""}
 
 
-def send(address, host, count):
-    """`count` mixed requests over keep-alive connections in threads."""
-    failures = []
+class Visitors:
+    """Keep-alive connections that stay, so that the same children serve."""
 
-    def run():
-        connection = http.client.HTTPConnection(*address, timeout=30)
-        try:
-            for number in range(count // CONNECTIONS):
-                method, target, body = MIX[number % len(MIX)]
-                answer = exchange(address, method, target, body, host=host,
-                                  connection=connection)
-                if answer.status != 200:
-                    failures.append(answer)
-        except Exception as error:          # shown by the test
-            failures.append(error)
-        finally:
+    def __init__(self, address, host):
+        self.address, self.host = address, host
+        self.connections = [http.client.HTTPConnection(*address, timeout=30)
+                            for _ in range(CONNECTIONS)]
+
+    def send(self, count):
+        """`count` mixed requests, shared out among the connections."""
+        failures = []
+
+        def run(connection):
+            try:
+                for number in range(count // CONNECTIONS):
+                    method, target, body = MIX[number % len(MIX)]
+                    answer = exchange(self.address, method, target, body,
+                                      host=self.host, connection=connection)
+                    if answer.status != 200:
+                        failures.append(answer)
+            except Exception as error:          # shown by the test
+                failures.append(error)
+        threads = [threading.Thread(target=run, args=(connection,))
+                   for connection in self.connections]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failures, failures[:3]
+
+    def leave(self):
+        for connection in self.connections:
             connection.close()
-    threads = [threading.Thread(target=run) for _ in range(CONNECTIONS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures, failures[:3]
 
 
 MIX = [("GET", "/ignore", None), ("GET", "/size/3000", None),
@@ -56,17 +76,25 @@ def quiet(h):
 
 
 @pytest.mark.parametrize("language", ["wsgi", "rack"])
-def test_nothing_grows(httpd, language):
-    h = httpd(conf="PoolMax 2\nMaxKeepAliveRequests 0")
+def test_nothing_grows(httpd, mpm, language):
+    h = httpd(conf="PoolMax 2\nMaxKeepAliveRequests 0" + CHILDREN.get(mpm, ""))
     site = h.vhost(h.app("probe", language, PROBE_CODE[language]))
     site.get("/ignore")
-    send(h.address, site.name, FIRST)
-    before = quiet(h)
-    send(h.address, site.name, LAST - FIRST)
-    after = quiet(h)
-    assert before.keys() == after.keys()
+    visitors = Visitors(h.address, site.name)
+    try:
+        visitors.send(FIRST)
+        before = quiet(h)
+        visitors.send(LAST - FIRST)
+        after = quiet(h)
+    finally:
+        visitors.leave()
+    pool = [p for p in before if p.entry.comm != "apache2"]
+    assert set(pool) <= set(after), (before, after)
     for process, (descriptors, kib, comm) in after.items():
-        assert descriptors == before[process][0], (process, comm, descriptors,
-                                                   before[process][0])
+        if process not in before:
+            continue  # a further child of httpd under prefork
+        slack = 0 if comm.startswith(language) else SLACK_CHANNELS
+        assert abs(descriptors - before[process][0]) <= slack, \
+            (process, comm, descriptors, before[process][0])
         assert kib <= before[process][1] + SLACK_KIB, \
             (process, comm, before[process][1], kib)
