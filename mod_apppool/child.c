@@ -35,7 +35,6 @@ struct connection {
 APR_RING_HEAD(running_ring, running);
 
 struct child {
-    apr_pool_t *pool;
     server_rec *server;
     pid_t parent;                 /* httpd's, by whom the mailbox is written */
     struct mailbox box;
@@ -94,7 +93,6 @@ struct child *child_new(apr_pool_t *pchild, server_rec *s,
 {
     struct child *child = apr_pcalloc(pchild, sizeof(*child));
 
-    child->pool = pchild;
     child->server = s;
     child->parent = getppid();
     child->box = *box;

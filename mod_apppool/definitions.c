@@ -22,7 +22,6 @@
 #define COMBINATIONS_MAX 4096
 
 struct section {
-    const ap_conf_vector_t *vector;
     const struct place_config *place;
     const char *path;    /* as written; with a regex not used */
     ap_regex_t *regex;   /* NULL: none */
@@ -222,8 +221,8 @@ static void add_sections(apr_array_header_t *sections,
 
         if (place != NULL && config_limits(place) && core->d != NULL) {
             APR_ARRAY_PUSH(sections, struct section) = (struct section){
-                .vector = vector, .place = place, .path = core->d,
-                .regex = core->r, .wild = core->d_is_fnmatch != 0,
+                .place = place, .path = core->d, .regex = core->r,
+                .wild = core->d_is_fnmatch != 0,
                 .is_location = is_location};
         }
     }

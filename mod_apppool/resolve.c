@@ -180,7 +180,6 @@ static bool detect(request_rec *r, struct resolved *state)
         return true;
     }
     found = startup_find(child_startup(child), site->root, site->link);
-    state->hidden = found == STARTUP_HIDDEN;
     if (found == STARTUP_RACK || found == STARTUP_WSGI) {
         state->type = found == STARTUP_RACK ? TYPE_RACK : TYPE_WSGI;
     }
