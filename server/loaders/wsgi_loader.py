@@ -754,13 +754,22 @@ class LoadError(Exception):
     """The application cannot be loaded; the text is for the admin."""
 
 
+class FreshFileLoader(importlib.machinery.SourceFileLoader):
+    """Compiles the startup file each time: the cache in __pycache__ tells
+    files of one size and second apart no better than a restart that follows a
+    deployment at once, and one file is quickly compiled."""
+
+    def get_code(self, fullname):
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def load_application(path):
     """Import the startup file and return its callable."""
     name = os.path.splitext(os.path.basename(path))[0]
     if not name.isidentifier() or name in sys.modules:
         name = "_apppool_application"
     path = os.path.abspath(path)
-    loader = importlib.machinery.SourceFileLoader(name, path)
+    loader = FreshFileLoader(name, path)
     spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
