@@ -83,13 +83,15 @@ static bool is_smart(const struct wire_message *m)
            type == TYPE_PSGI;
 }
 
-static struct core_app_limits read_limits(const struct wire_message *m)
+static struct core_app_limits read_limits(const struct engine *engine,
+                                          const struct wire_message *m)
 {
+    bool is_configured = engine->generation != 0 || engine->coming != 0;
     uint32_t flags = wire_get_u32(m, FIELD_FLAGS, 0);
     uint32_t threads = wire_get_u32(m, FIELD_THREADS, 1);
     struct core_app_limits limits = {
-        .min_instances = wire_get_u32(m, FIELD_MIN_INSTANCES,
-                                      DEFAULT_MIN_INSTANCES),
+        .min_instances = wire_get_u32(
+            m, FIELD_MIN_INSTANCES, is_configured ? DEFAULT_MIN_INSTANCES : 0),
         .max_per_app = wire_get_u32(m, FIELD_MAX_PER_APP, 0),
         .max_requests = wire_get_u32(m, FIELD_MAX_REQUESTS, 0),
         .max_queue = wire_get_u32(m, FIELD_MAX_QUEUE, DEFAULT_MAX_QUEUE),
@@ -132,7 +134,7 @@ static struct definition *definition_new(struct engine *engine,
 
 void definition_on_define(struct engine *engine, struct wire_message *m)
 {
-    struct core_app_limits limits = read_limits(m);
+    struct core_app_limits limits = read_limits(engine, m);
     struct definition *d = definition_find(engine,
                                            wire_get_u32(m, FIELD_APP, 0));
 

@@ -149,17 +149,18 @@ void lend_adopted(struct engine *engine, struct adoption *adoption)
     }
 }
 
+/* Answered in any case: an engine may not know what was asked of the one before
+ * it, and an offer that crosses with the CANCEL comes first. */
 void lend_on_cancel(struct channel *channel, struct wire_message *m)
 {
     struct engine *engine = channel->client->engine;
     struct request *request = channel->request;
     struct wire_message answer;
 
-    if (request == NULL || request->id != wire_request_id(m)) {
-        return; /* the answer is on its way */
+    if (request != NULL && request->id == wire_request_id(m)) {
+        core_cancel(&request->waiter, engine_now(engine));
+        request_free(request);
     }
-    core_cancel(&request->waiter, engine_now(engine));
-    request_free(request);
     wire_message_init(&answer);
     wire_message_begin(&answer, MSG_CANCELLED, wire_request_id(m));
     channel_send(channel, &answer);

@@ -157,8 +157,12 @@ static void make_command(const struct process *p, struct command *command)
     command->words[n++] = options->spawn_server;
     command->words[n++] = "--listeners";
     command->words[n++] = command->listeners;
-    command->words[n++] = "--engine-uid";
-    command->words[n++] = command->engine_uid;
+    if (p->m->current.number != 0) {
+        /* A library's engine is nobody by default, and so is who runs what
+         * root owns: only a configured server keeps them apart. */
+        command->words[n++] = "--engine-uid";
+        command->words[n++] = command->engine_uid;
+    }
     command->words[n++] = "--nofile";
     command->words[n++] = command->nofile;
     command->words[n++] = "--oom-score-adj";

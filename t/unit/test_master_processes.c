@@ -80,6 +80,7 @@ START_TEST(spawn_server_is_told_the_definition_and_what_was_at_start)
 
     world.m->engine_uid = 4711;
     world.m->nofile = 77;
+    world.m->current.number = 1; /* configured: nothing runs as the engine */
     process = world_process("printf '%s' \"$*\" >&4; n=$(wc -c); printf $n >&4");
     world_expect(MSG_REPORTED);
     ck_assert_ptr_nonnull(strstr(wire_get_text(&world.in, FIELD_REPORT, NULL),
