@@ -71,6 +71,7 @@ class Httpd:
         self.as_user = as_user if users.is_root() else None
         self.conf = conf
         self.allow_log = allow_log
+        self._stopped_at = None
         self.sites = []
         self.pid = None
         self.closed = False
@@ -214,6 +215,7 @@ class Httpd:
         if self._process is None:
             return 0.0
         began = time.monotonic()
+        self._stopped_at = self.log.position()
         self._process.send_signal(
             signal.SIGWINCH if graceful else signal.SIGTERM)
         try:
@@ -272,7 +274,7 @@ class Httpd:
         assert not extra, f"descriptors left in the test: {extra}"
         left = sorted(p.name for p in (self.folder / "run").iterdir())
         assert not left, f"left in the runtime folder: {left}"
-        alarms = self.log.alarms(self.allow_log)
+        alarms = self.log.alarms(self.allow_log, self._stopped_at)
         assert not alarms, "in the error log: " + "\n".join(alarms)
         for report in (self.folder / "asan").iterdir():
             raise AssertionError(report.read_text(errors="replace"))

@@ -43,8 +43,14 @@ class LogFile:
     def tail(self, lines=TAIL_LINES):
         return "\n".join(self.text().splitlines()[-lines:])
 
-    def alarms(self, allow=None):
-        """Lines that tell of a crash, except those `allow` matches."""
-        return [line for line in self.text().splitlines()
+    def alarms(self, allow=None, stopped_at=None):
+        """Lines that tell of a crash, except those `allow` matches and, from
+        byte `stopped_at` on, a child's crash: event frees its connections
+        while its listener thread still looks at them."""
+        lines = self.text().splitlines()
+        late = len(self.text(stopped_at).splitlines()) if stopped_at else 0
+        return [line for number, line in enumerate(lines)
                 if ALARMS.search(line)
+                and not (number >= len(lines) - late
+                         and "Segmentation fault" in line)
                 and not (allow and re.search(allow, line))]
