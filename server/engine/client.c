@@ -15,6 +15,7 @@
 #include "definition.h"
 #include "lend.h"
 #include "link.h"
+#include "request.h"
 #include "slot.h"
 #include "socket.h"
 #include "status.h"
@@ -42,8 +43,8 @@ static const struct rule {
 } rules[] = {
     { MSG_HELLO, ALWAYS, on_hello },
     { MSG_OPEN_CHANNEL, GREETED, on_open_channel },
-    { MSG_GET, LENDING, lend_on_get },
-    { MSG_CANCEL, LENDING, lend_on_cancel },
+    { MSG_GET, LENDING, request_on_get },
+    { MSG_CANCEL, LENDING, request_on_cancel },
     { MSG_RETURN, LENDING, lend_on_return },
     { MSG_CLOSED, LENDING, lend_on_closed },
     { MSG_STATUS, GREETED, status_on_status },
@@ -214,7 +215,7 @@ static void channel_free(struct channel *channel)
     struct client *client = channel->client;
 
     opening_forget(channel);
-    lend_channel_gone(channel);
+    request_channel_gone(channel);
     admin_channel_gone(client->engine, channel);
     TAILQ_REMOVE(&client->channels, channel, next);
     client->n_channels--;

@@ -11,8 +11,8 @@
 #include "admin.h"
 #include "client.h"
 #include "lease.h"
-#include "lend.h"
 #include "link.h"
+#include "request.h"
 #include "socket.h"
 
 #define SECONDS INT64_C(1000000)
@@ -273,7 +273,7 @@ void definition_on_adopted(struct engine *engine, struct wire_message *m)
     }
     adoption->definition = definition_find(engine,
                                            wire_get_u32(m, FIELD_NUMBER, 0));
-    lend_adopted(engine, adoption);
+    request_adopted(engine, adoption);
     if (adoption->definition == NULL) {
         adoption_free(engine, adoption); /* refused: it may be asked again */
     }

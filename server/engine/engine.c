@@ -17,6 +17,7 @@
 #include "lease.h"
 #include "lend.h"
 #include "link.h"
+#include "request.h"
 #include "running.h"
 #include "socket.h"
 #include "watch.h"
@@ -43,7 +44,7 @@ static void on_refuse(void *baton, struct core_waiter *waiter,
                       enum core_refusal why, const char *text,
                       unsigned retry_after_s)
 {
-    lend_refuse(baton, waiter, why, text, retry_after_s);
+    request_on_refused(baton, waiter, why, text, retry_after_s);
 }
 
 static void on_retire(void *baton, struct core_process *process,

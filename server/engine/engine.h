@@ -4,7 +4,9 @@
  *
  *   link.c        what the master says and is asked to do
  *   client.c      clients, their channels, who may say what
- *   lend.c        GET to OFFER, RETURN and CLOSED: sessions
+ *   request.c     GETs until they are answered
+ *   lend.c        sessions: OFFER, RETURN and CLOSED
+ *   takeover.c    sessions from before this engine
  *   lease.c       sessions that a client keeps for its next request
  *   slot.c        connections of a client to a process
  *   definition.c  applications as they are configured

@@ -15,6 +15,7 @@
 #include "lend.h"
 #include "running.h"
 #include "socket.h"
+#include "takeover.h"
 #include "watch.h"
 
 typedef void link_handler(struct engine *engine, struct wire_message *m);
@@ -24,7 +25,7 @@ static void on_start(struct engine *engine, struct wire_message *m)
     core_set_last_number(engine->core, wire_get_u32(m, FIELD_NUMBER, 0));
     engine->started = true;
     if (wire_get_u32(m, FIELD_STATUS, 0) != 0) {
-        lend_take_over(engine);
+        takeover_slots(engine);
         running_take_over_all(engine);
         watch_again(engine);
         client_reset_all(engine);
@@ -65,7 +66,7 @@ static const struct {
     { MSG_GONE, running_on_gone },
     { MSG_CONNECTED, lend_on_connected },
     { MSG_CONNECT_ERROR, lend_on_connect_error },
-    { MSG_SLOT_KEPT, lend_on_slot_kept },
+    { MSG_SLOT_KEPT, takeover_on_slot_kept },
     { MSG_SEEN, watch_on_seen },
     { MSG_MEASURED, watch_on_measured },
     { MSG_START, on_start },
