@@ -165,6 +165,11 @@ class Proc:
         return found
 
     @property
+    def may_be_looked_at(self):
+        """The engine and the watcher are not dumpable: root alone sees in."""
+        return os.access(self._dir / "fd", os.R_OK)
+
+    @property
     def private_kib(self):
         """Memory that nobody else maps."""
         total = 0
