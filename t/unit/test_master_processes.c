@@ -78,13 +78,12 @@ START_TEST(spawn_server_is_told_the_definition_and_what_was_at_start)
 {
     uint32_t process;
 
-    world.m->engine_uid = 4711;
     world.m->nofile = 77;
-    world.m->current.number = 1; /* configured: nothing runs as the engine */
     process = world_process("printf '%s' \"$*\" >&4; n=$(wc -c); printf $n >&4");
     world_expect(MSG_REPORTED);
+    /* Without a configuration no user is kept for the engine alone. */
     ck_assert_ptr_nonnull(strstr(wire_get_text(&world.in, FIELD_REPORT, NULL),
-                                 "--listeners 1 --engine-uid 4711 --nofile 77"));
+                                 "--listeners 1 --nofile 77"));
     world_expect(MSG_REPORTED);
     ck_assert_int_gt(atoi(wire_get_text(&world.in, FIELD_REPORT, NULL)), 40);
     assert_gone(process);
