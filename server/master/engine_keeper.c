@@ -24,8 +24,9 @@
 
 #define PING_INTERVAL  apr_time_from_sec(1)
 #define PINGS_PATIENCE 3
-/* An engine that lived longer than this is started again without delay. */
-#define LONG_LIFE      apr_time_from_sec(10)
+/* An engine that lived longer than this did not crash at its start: the next
+ * one follows without delay. */
+#define LONG_LIFE      apr_time_from_sec(1)
 
 static void schedule_ping(struct master *m);
 
