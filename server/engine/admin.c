@@ -193,7 +193,7 @@ void admin_on_restart(struct channel *channel, struct wire_message *m)
     order_release(order);
 }
 
-void admin_restarted(struct definition *definition, const char *error)
+static void tell_restarted(struct definition *definition, const char *error)
 {
     struct restart_wait *wait;
 
@@ -208,9 +208,38 @@ void admin_restarted(struct definition *definition, const char *error)
     }
 }
 
+void admin_on_restarted(struct definition *definition, const char *error)
+{
+    free(definition->restart_error);
+    definition->restart_error = error != NULL ? strdup(error) : NULL;
+    definition->restart_is_over = true;
+    definition->engine->restart_is_over = true;
+}
+
+static void settle(struct definition *definition)
+{
+    if (definition->restart_is_over) {
+        definition->restart_is_over = false;
+        tell_restarted(definition, definition->restart_error);
+    }
+}
+
+void admin_settle(struct engine *engine)
+{
+    if (!engine->restart_is_over) {
+        return;
+    }
+    engine->restart_is_over = false;
+    lease_recall(engine);
+    for (apr_hash_index_t *i = apr_hash_first(NULL, engine->definitions);
+         i != NULL; i = apr_hash_next(i)) {
+        settle(apr_hash_this_val(i));
+    }
+}
+
 void admin_refuse_restarts(struct definition *definition)
 {
-    admin_restarted(definition, "the application is no longer configured");
+    tell_restarted(definition, "the application is no longer configured");
 }
 
 void admin_channel_gone(struct engine *engine, struct channel *channel)

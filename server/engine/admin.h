@@ -23,7 +23,11 @@ void admin_on_restart(struct channel *channel, struct wire_message *m);
 void admin_on_detach_process(struct channel *channel, struct wire_message *m);
 
 /* The core's decision: this restart is over; error NULL: new code serves. */
-void admin_restarted(struct definition *definition, const char *error);
+void admin_on_restarted(struct definition *definition, const char *error);
+
+/* Tell those who waited, after the leases of old processes were recalled:
+ * whoever is told that new code serves must not meet the old. */
+void admin_settle(struct engine *engine);
 
 /* The definition goes: whoever waits for its restart is told. */
 void admin_refuse_restarts(struct definition *definition);

@@ -171,6 +171,7 @@ static void definition_free(struct engine *engine, struct definition *d)
     free(d->root);
     free(d->environment);
     free(d->user);
+    free(d->restart_error);
     free(d);
 }
 

@@ -33,6 +33,8 @@ struct definition {
     struct loop_timer *press;   /* somebody waits; NULL: nobody */
     int log_fd;           /* PoolLogFile or its vhost's log; -1: our own log */
     TAILQ_HEAD(, restart_wait) restart_waits; /* admin.c */
+    bool restart_is_over; /* they are to be told */
+    char *restart_error;  /* owned; NULL: new code serves */
 };
 
 /* A root that a client named and the master has been asked about. */

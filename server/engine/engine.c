@@ -66,7 +66,7 @@ static void on_forget(void *baton, struct core_process *process)
 static void on_restarted(void *baton, struct core_app *app, const char *error)
 {
     (void)baton;
-    admin_restarted(core_app_baton(app), error);
+    admin_on_restarted(core_app_baton(app), error);
 }
 
 static const struct core_ops ops = {
@@ -114,6 +114,7 @@ static void set_tick(struct engine *engine)
 void engine_settle(struct engine *engine)
 {
     lend_settle(engine);
+    admin_settle(engine);
     set_tick(engine);
 }
 

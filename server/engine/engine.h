@@ -72,6 +72,7 @@ struct engine {
     struct core_limits limits;
     bool started;             /* START has come */
     bool taking_over;         /* there was an engine before */
+    bool restart_is_over;     /* of some application; see admin_settle() */
     bool stopping;            /* STOP has come */
     bool ending;              /* everything is being freed */
 };

@@ -673,6 +673,23 @@ START_TEST(the_status_is_json_in_a_memfd)
 }
 END_TEST
 
+START_TEST(who_is_told_of_new_code_finds_no_lease_of_the_old)
+{
+    uint32_t process, slot, successor;
+    int app = get_session(&process, &slot);
+
+    ck_assert(slot_apply(&board[slot], SLOT_RELEASE, NULL));
+    ask(MSG_RESTART, 6);
+    expect(master, FROM_ENGINE, MSG_SPAWN);
+    successor = wire_get_u32(&m, FIELD_PROCESS, 0);
+    tell_spawned(successor, 1235);
+    tell_report(successor, "READY");
+    expect(channel, FROM_ENGINE, MSG_DONE);
+    ck_assert_int_eq(slot_state(word_of(slot)), SLOT_EMPTY);
+    fd_close(&app);
+}
+END_TEST
+
 static void add(Suite *suite, const char *name, void (*begin_with)(void),
                 const TTest *const *tests, size_t n)
 {
@@ -724,7 +741,8 @@ int main(void)
         a_busy_lease_gets_want_while_somebody_waits,
         a_lease_that_turns_free_unseen_is_found_while_somebody_waits,
         an_unused_lease_is_taken_back_after_a_while,
-        requests_by_lease_are_counted);
+        requests_by_lease_are_counted,
+        who_is_told_of_new_code_finds_no_lease_of_the_old);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
