@@ -103,14 +103,20 @@ void channel_refuse(struct channel *channel, uint32_t request_id,
     wire_message_clear(&m);
 }
 
-void channel_done(struct channel *channel, uint32_t request_id)
+void channel_answer(struct channel *channel, uint32_t request_id,
+                    enum wire_type type)
 {
     struct wire_message m;
 
     wire_message_init(&m);
-    wire_message_begin(&m, MSG_DONE, request_id);
+    wire_message_begin(&m, type, request_id);
     channel_send(channel, &m);
     wire_message_clear(&m);
+}
+
+void channel_done(struct channel *channel, uint32_t request_id)
+{
+    channel_answer(channel, request_id, MSG_DONE);
 }
 
 void channel_value(struct channel *channel, uint32_t request_id,
@@ -402,12 +408,7 @@ static void on_open_channel(struct channel *channel, struct wire_message *m)
 
 static void on_ping(struct channel *channel, struct wire_message *m)
 {
-    struct wire_message pong;
-
-    wire_message_init(&pong);
-    wire_message_begin(&pong, MSG_PONG, wire_request_id(m));
-    channel_send(channel, &pong);
-    wire_message_clear(&pong);
+    channel_answer(channel, wire_request_id(m), MSG_PONG);
 }
 
 static bool is_allowed(struct channel *channel, enum when when,

@@ -70,6 +70,8 @@ int channel_send(struct channel *channel, const struct wire_message *m);
 void channel_refuse(struct channel *channel, uint32_t request_id,
                     enum wire_status status, const char *message,
                     const char *page, unsigned retry_after_s);
+void channel_answer(struct channel *channel, uint32_t request_id,
+                    enum wire_type type); /* one without fields */
 void channel_done(struct channel *channel, uint32_t request_id);
 void channel_value(struct channel *channel, uint32_t request_id,
                    uint32_t number);

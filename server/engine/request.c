@@ -152,16 +152,12 @@ void request_on_cancel(struct channel *channel, struct wire_message *m)
 {
     struct engine *engine = channel->client->engine;
     struct request *request = channel->request;
-    struct wire_message answer;
 
     if (request != NULL && request->id == wire_request_id(m)) {
         core_cancel(&request->waiter, engine_now(engine));
         request_free(request);
     }
-    wire_message_init(&answer);
-    wire_message_begin(&answer, MSG_CANCELLED, wire_request_id(m));
-    channel_send(channel, &answer);
-    wire_message_clear(&answer);
+    channel_answer(channel, wire_request_id(m), MSG_CANCELLED);
 }
 
 /* Refusals ------------------------------------------------------------------- */
