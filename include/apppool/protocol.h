@@ -125,7 +125,10 @@ enum wire_field {
     FIELD_COUNT
 };
 
-#define FIELD_BIT(name) (UINT64_C(1) << FIELD_##name)
+/* A set of fields: bit FIELD_x tells whether x is in it. */
+typedef unsigned __int128 wire_field_set;
+#define FIELD_SET_MAX 128
+#define FIELD_BIT(name) ((wire_field_set)1 << FIELD_##name)
 
 /* The soft and hard limits of RLimitCPU, RLimitMEM, RLimitNPROC; ~0 = unset. */
 struct wire_rlimits {

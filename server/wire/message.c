@@ -26,7 +26,7 @@ struct field_rule {
 struct message_rule {
     const char *name; /* NULL: no such message */
     unsigned senders;
-    uint64_t needs, takes;
+    wire_field_set needs, takes;
     unsigned min_fds, max_fds;
 };
 
@@ -36,7 +36,7 @@ struct field_head {
     uint32_t len;
 };
 
-static_assert(FIELD_COUNT <= 64, "sets of fields are 64-bit masks");
+static_assert(FIELD_COUNT <= FIELD_SET_MAX, "each field has a bit");
 static_assert(sizeof(struct wire_header) == 12, "no holes in the header");
 
 static const struct field_rule field_rules[FIELD_COUNT] = {
@@ -398,7 +398,7 @@ static const char *check(struct wire_message *m, unsigned senders)
     const struct message_rule *rule;
     const char *fault = check_header(m, senders);
     size_t at = sizeof(struct wire_header);
-    uint64_t has = 0;
+    wire_field_set has = 0;
 
     memset(m->offset, 0, sizeof(m->offset));
     while (fault == NULL && at < m->len) {
@@ -409,7 +409,7 @@ static const char *check(struct wire_message *m, unsigned senders)
     }
     rule = &message_rules[header(m)->type];
     for (unsigned f = 1; f < FIELD_COUNT; f++) {
-        has |= m->offset[f] != 0 ? UINT64_C(1) << f : 0;
+        has |= (wire_field_set)(m->offset[f] != 0) << f;
     }
     if ((rule->needs & ~has) != 0) {
         return "a field is missing";

@@ -31,7 +31,7 @@ static const struct message {
     enum wire_type type;
     const char *name;
     unsigned senders;
-    uint64_t needs, takes;
+    wire_field_set needs, takes;
     unsigned min_fds, max_fds;
 } messages[] = {
 #define ROW(number, name, senders, needs, takes, fmin, fmax, says)            \
@@ -91,7 +91,7 @@ static void expect_something(const struct wire_message *m,
     }
 }
 
-static void put_set(struct wire_message *m, uint64_t set)
+static void put_set(struct wire_message *m, wire_field_set set)
 {
     for (unsigned id = 1; id < FIELD_COUNT; id++) {
         if ((set >> id & 1) != 0) {
@@ -111,7 +111,7 @@ static void put_fds(struct wire_message *m, unsigned n)
 }
 
 static void build(struct wire_message *m, const struct message *rule,
-                  uint64_t set, unsigned n_fds)
+                  wire_field_set set, unsigned n_fds)
 {
     wire_message_begin(m, rule->type, 4711);
     put_set(m, set);
@@ -121,7 +121,7 @@ static void build(struct wire_message *m, const struct message *rule,
 START_TEST(every_message_passes_with_all_it_may_have)
 {
     const struct message *rule = &messages[_i];
-    const uint64_t set = rule->needs | rule->takes;
+    const wire_field_set set = rule->needs | rule->takes;
     struct wire_message m, copy;
     const char *why = "?";
 
@@ -167,7 +167,7 @@ START_TEST(every_message_is_refused_without_a_needed_field)
 
     wire_message_init(&m);
     for (unsigned id = 1; id < FIELD_COUNT; id++) {
-        const uint64_t bit = UINT64_C(1) << id;
+        const wire_field_set bit = (wire_field_set)1 << id;
 
         if ((rule->needs & bit) != 0) {
             build(&m, rule, rule->needs & ~bit, rule->min_fds);
