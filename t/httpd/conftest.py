@@ -7,7 +7,6 @@
 
 import os
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -16,6 +15,7 @@ sys.dont_write_bytecode = True
 
 from harness import Httpd, StageError, is_root  # noqa: E402
 from harness.config import MPMS  # noqa: E402
+from harness.languages import LANGUAGES  # noqa: E402
 from harness.stage import stage_of_environment  # noqa: E402
 
 
@@ -91,15 +91,14 @@ def as_user(request):
     return request.param
 
 
-PROBES = Path(__file__).parent / "apps"
-PROBE_CODE = {"wsgi": (PROBES / "probe.py").read_text(),
-              "rack": (PROBES / "probe.ru").read_text()}
+PROBE_CODE = {name: language.code for name, language in LANGUAGES.items()
+              if language.is_there}
 
 
 @pytest.fixture(scope="module")
 def shared(request, stage, mpm, as_user):
     """One httpd for a whole test module, with an application a language in
-    vhosts wsgi.test and rack.test; `shared.probes` has both.
+    vhosts wsgi.test, rack.test ...; `shared.probes` has them by name.
 
     A module may have PROBE_CONF, lines for these vhosts, and SHARED_CONF,
     lines for the main server, and setup_shared(h), called before start."""
@@ -111,7 +110,8 @@ def shared(request, stage, mpm, as_user):
         for language, code in PROBE_CODE.items():
             app = h.app(language, language, code)
             h.probes[language] = h.vhost(
-                app, extra=getattr(module, "PROBE_CONF", ""))
+                app, extra=LANGUAGES[language].conf + "\n"
+                + getattr(module, "PROBE_CONF", ""))
         if hasattr(module, "setup_shared"):
             module.setup_shared(h)
         yield h.start()

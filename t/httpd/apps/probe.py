@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The WSGI application that most tests ask: its first path segment says what
-to do. With PROBE_LINT=1 everything goes through wsgiref.validate."""
+to do, see ../README. With PROBE_LINT=1 everything goes through
+wsgiref.validate."""
 
 import hashlib
 import json
@@ -12,27 +13,31 @@ import time
 
 from wsgiref.validate import validator
 
+PIECE = 65536
+PLAIN = ("Content-Type", "text/plain")
+BINARY = ("Content-Type", "application/octet-stream")
+
+
+# -- what came -------------------------------------------------------------
+
+def actions(environ, start_response):
+    return as_json(start_response, sorted(NAMES))
+
 
 def env(environ, start_response):
-    """All variables as the application sees them."""
     return as_json(start_response, {
         key: value if isinstance(value, (str, bool, int)) else repr(value)
         for key, value in environ.items()})
 
 
 def echo(environ, start_response):
-    """The body, back again."""
     return plain(start_response, environ["wsgi.input"].read(
         int(environ.get("CONTENT_LENGTH") or 0)))
 
 
 def digest(environ, start_response):
-    """What the body was, read piece by piece up to its end."""
     length, hashed, stream = 0, hashlib.sha256(), environ["wsgi.input"]
-    while True:
-        piece = stream.read(65536)
-        if not piece:
-            break
+    for piece in pieces_of(stream):
         length += len(piece)
         hashed.update(piece)
     return as_json(start_response, {
@@ -41,100 +46,164 @@ def digest(environ, start_response):
         "past_the_end": stream.read(1).decode()})
 
 
+def pieces_of(stream):
+    return iter(lambda: stream.read(PIECE), b"")
+
+
+def relay(environ, start_response):
+    start_response("200 OK", [BINARY])
+    return pieces_of(environ["wsgi.input"])
+
+
+def early(environ, start_response, count):
+    start_response("200 OK", [PLAIN])
+
+    def body():
+        yield from xs(int(count))
+        length = sum(map(len, pieces_of(environ["wsgi.input"])))
+        yield b"\nread %d" % length
+    return body()
+
+
+def part(environ, start_response, count):
+    environ["wsgi.input"].read(int(count))
+    return plain(start_response, b"part " + count.encode())
+
+
 def mark(environ, start_response, name):
-    """A file in the root tells how long the body was."""
-    length = len(environ["wsgi.input"].read(1 << 20))
+    length = sum(map(len, pieces_of(environ["wsgi.input"])))
     with open(name, "w") as file:
         file.write(str(length))
     return plain(start_response, b"marked")
 
 
 def line(environ, start_response, text):
-    """One more line in the file `lines`."""
     with open("lines", "a") as file:
         file.write(text + "\n")
     return plain(start_response, b"noted")
 
 
 def ignore(environ, start_response):
-    """Answers without a look at the body."""
     return plain(start_response, b"ignored")
 
 
+# -- headers ---------------------------------------------------------------
+
 def status(environ, start_response, line):
-    """status/418%20Teapot"""
-    start_response(line, [] if line[:3] in ("204", "304") else
-                   [("Content-Type", "text/plain")])
-    return [] if line[:3] in ("204", "304") else [b"own body\n"]
+    bodyless = line[:3] in ("204", "304")
+    start_response(line, [] if bodyless else [PLAIN])
+    return [] if bodyless else [b"own body\n"]
 
 
 def bodyful(environ, start_response, line):
-    """A body with a status that has none."""
-    start_response(line, [("Content-Type", "text/plain"),
-                          ("Content-Length", "9"), ("ETag", '"x"')])
+    start_response(line, [PLAIN, ("Content-Length", "9"), ("ETag", '"x"')])
     return [b"forbidden"]
+
+
+def reply(environ, start_response, code, headers, body):
+    fields = of_hex(headers).decode("latin-1").split("\x1e")
+    start_response(f"{code} Reply", [tuple(field.split("\x1f"))
+                                     for field in fields if field])
+    return [of_hex(body)]
+
+
+def of_hex(text):
+    return b"" if text == "-" else bytes.fromhex(text)
 
 
 def headers(environ, start_response):
     start_response("200 OK", [
-        ("Content-Type", "text/plain"), ("Set-Cookie", "a=1; Path=/"),
-        ("Set-Cookie", "b=2, still b"), ("Link", "</a>; rel=preload"),
-        ("Link", "</b>; rel=preload"), ("X-Bytes", "caf\xe9"),
-        ("Date", "Thu, 01 Jan 1970 00:00:00 GMT")])
+        PLAIN, ("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", "b=2, still b"),
+        ("Link", "</a>; rel=preload"), ("Link", "</b>; rel=preload"),
+        ("X-Bytes", "caf\xe9"), ("Date", "Thu, 01 Jan 1970 00:00:00 GMT")])
     return [b"ok"]
 
 
 def location(environ, start_response, line):
-    start_response(line, [("Location", "/env/elsewhere"),
-                          ("Content-Type", "text/plain")])
+    start_response(line, [("Location", "/env/elsewhere"), PLAIN])
     return [b"look there"]
 
 
+def many(environ, start_response, count, size):
+    start_response("200 OK", [PLAIN] + [(f"X-Many-{n}", "m" * int(size))
+                                        for n in range(int(count))])
+    return [b"many"]
+
+
+def sendfile(environ, start_response, name):
+    start_response("200 OK", [PLAIN, ("X-Sendfile", os.path.abspath(name))])
+    return [b"not this"]
+
+
+# -- bodies ----------------------------------------------------------------
+
 def size(environ, start_response, count):
-    """So many bytes, without a length."""
-    start_response("200 OK", [("Content-Type", "application/octet-stream")])
-    return pieces(int(count))
+    start_response("200 OK", [BINARY])
+    return xs(int(count))
 
 
-def pieces(left):
+def xs(left):
     while left > 0:
-        yield b"x" * min(left, 65536)
-        left -= 65536
+        yield b"x" * min(left, PIECE)
+        left -= PIECE
+
+
+def length(environ, start_response, count):
+    start_response("200 OK", [BINARY, ("Content-Length", count)])
+
+    def body(block=bytes(range(251)) * 256):
+        for start in range(0, int(count), len(block)):
+            yield block[:int(count) - start]
+    return body()
 
 
 def sized(environ, start_response, claimed, real):
-    """Content-Length says one thing, the body another."""
-    start_response("200 OK", [("Content-Type", "text/plain"),
-                              ("Content-Length", claimed)])
+    start_response("200 OK", [PLAIN, ("Content-Length", claimed)])
     return [b"x" * int(real)]
 
 
 def trickle(environ, start_response, count, pause):
-    """Pieces with pauses between."""
-    start_response("200 OK", [("Content-Type", "text/plain")])
+    start_response("200 OK", [PLAIN])
+    return slowly(b"piece %d\n", int(count), float(pause))
+
+
+def sse(environ, start_response, count, pause):
+    start_response("200 OK", [("Content-Type", "text/event-stream")])
+    return slowly(b"data: %d\n\n", int(count), float(pause))
+
+
+def slowly(text, count, pause):
+    for number in range(count):
+        yield text % number
+        time.sleep(pause)
+
+
+def quiet(environ, start_response, seconds):
+    start_response("200 OK", [PLAIN])
 
     def body():
-        for number in range(int(count)):
-            yield b"piece %d\n" % number
-            time.sleep(float(pause))
+        yield b"begin\n"
+        time.sleep(float(seconds))
+        yield b"end\n"
     return body()
+
+
+# -- time and failure ------------------------------------------------------
+
+def pid(environ, start_response):
+    return plain(start_response, str(os.getpid()).encode())
 
 
 def sleep(environ, start_response, seconds):
     time.sleep(float(seconds))
-    return plain(start_response, str(os.getpid()).encode())
+    return pid(environ, start_response)
 
 
 def hold(environ, start_response, name):
-    """Waits until the file `name` is in the root; says that it waits."""
     open(f"{name}.waits.{os.getpid()}.{threading.get_ident()}", "w").close()
     while not os.path.exists(name):
         time.sleep(0.01)
-    return plain(start_response, str(os.getpid()).encode())
-
-
-def pid(environ, start_response):
-    return plain(start_response, str(os.getpid()).encode())
+    return pid(environ, start_response)
 
 
 def boom(environ, start_response):
@@ -142,31 +211,43 @@ def boom(environ, start_response):
 
 
 def late_boom(environ, start_response):
-    start_response("200 OK", [("Content-Type", "text/plain")])
+    start_response("200 OK", [PLAIN])
 
     def body():
-        yield b"x" * 100000
+        yield from xs(100000)
         raise RuntimeError("boom in mid-body")
     return body()
 
 
 def gone(environ, start_response):
-    """The process ends, without a word."""
     os._exit(3)
 
 
 def late_gone(environ, start_response):
-    start_response("200 OK", [("Content-Type", "text/plain")])
+    start_response("200 OK", [PLAIN])
 
     def body():
-        yield b"x" * 100000
+        yield from xs(100000)
         time.sleep(0.1)
         os._exit(3)
     return body()
 
 
+def killed(environ, start_response):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def gone_once(environ, start_response, name):
+    with open(name, "a+") as file:
+        file.write("asked\n")
+        file.seek(0)
+        lines = len(file.readlines())
+    if lines == 1:
+        os._exit(3)
+    return plain(start_response, str(lines).encode())
+
+
 def fork(environ, start_response):
-    """A child that outlives its parent and ignores hints."""
     child = os.fork()
     if child == 0:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -175,8 +256,9 @@ def fork(environ, start_response):
     return plain(start_response, str(child).encode())
 
 
+# -- the process -----------------------------------------------------------
+
 def say(environ, start_response):
-    """On all the ways to the log."""
     print("said on stdout", flush=True)
     print("said on stderr", file=sys.stderr, flush=True)
     print("said on wsgi.errors", file=environ["wsgi.errors"], flush=True)
@@ -184,7 +266,6 @@ def say(environ, start_response):
 
 
 def inside(environ, start_response):
-    """What the process itself can tell about itself."""
     umask = os.umask(0)
     os.umask(umask)
     return as_json(start_response, {
@@ -197,9 +278,10 @@ def inside(environ, start_response):
         "version": sys.version_info[:2], "prefix": sys.prefix})
 
 
+# -- choosing --------------------------------------------------------------
+
 def plain(start_response, body):
-    start_response("200 OK", [("Content-Type", "text/plain"),
-                              ("Content-Length", str(len(body)))])
+    start_response("200 OK", [PLAIN, ("Content-Length", str(len(body)))])
     return [body]
 
 
@@ -207,10 +289,12 @@ def as_json(start_response, value):
     return plain(start_response, json.dumps(value).encode())
 
 
-ACTIONS = (env, echo, digest, mark, line, ignore, status, bodyful,
-           headers, location, size, sized, trickle, sleep, hold, pid, boom, late_boom, gone,
-           late_gone, fork, say, inside)
-NAMES = {action.__name__.replace("_", "-"): action for action in ACTIONS}
+NAMES = {action.__name__.replace("_", "-"): action for action in (
+    actions, env, echo, digest, relay, early, part, mark, line, ignore,
+    status, bodyful, reply, headers, location, many, sendfile,
+    size, length, sized, trickle, sse, quiet,
+    pid, sleep, hold, boom, late_boom, gone, late_gone, killed, gone_once,
+    fork, say, inside)}
 
 
 def application(environ, start_response):

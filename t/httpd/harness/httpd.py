@@ -12,6 +12,7 @@ from pathlib import Path
 
 from . import client, config, procs, users
 from .apps import App
+from .languages import LANGUAGES
 from .log import LogFile
 from .procs import Proc
 from .stage import stage_of_environment
@@ -21,7 +22,6 @@ START_S = 15
 STOP_S = 8              # DESIGN: everything is gone within this
 STATUS_HOST = "status.test"
 STATUS_PATH = "/apppool-status?format=json"
-STARTUP_FILES = {"wsgi": "passenger_wsgi.py", "rack": "config.ru"}
 
 
 class StartError(Exception):
@@ -111,7 +111,7 @@ class Httpd:
         user = user if user and self.runs_as_root else self.default_user
         app = App(self.folder / "apps" / name, user, type_name)
         if code is not None:
-            app.write(STARTUP_FILES[type_name], code)
+            app.write(LANGUAGES[type_name].startup, code)
         return app
 
     def wsgi_app(self, name, code=None, user=None):

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The languages that have a probe in ../apps; a further one is a line here.
+
+What a probe must do is in ../README, "Probes".
+"""
+
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+APPS = Path(__file__).parent.parent / "apps"
+
+# Every action of a probe, and further things a test may need of a language.
+ACTIONS = frozenset("""
+    actions env echo digest rewind relay early part mark line ignore
+    status bodyful reply headers location many size length sized chunked
+    trickle sse quiet sendfile hints sleep hold pid
+    boom late-boom gone late-gone killed gone-once fork say inside
+    """.split())
+TRAITS = frozenset("""
+    reason lf-in-value error-stream
+    """.split())
+
+
+class Language(NamedTuple):
+    """name       PoolAppType, and the vhost NAME.test of `shared`
+    probe      the file in ../apps
+    startup    what it is called in the application's root
+    program    the interpreter; None: nothing is needed
+    path       PATH_INFO: "decoded", once, or "raw", as it was sent
+    conf       lines for its vhost
+    lacks      actions and traits that the language cannot have:
+               reason        the reason phrase is the application's
+               lf-in-value   a header's value can be made to hold a LF
+               error-stream  a stream for errors of its own, beside stderr"""
+    name: str
+    probe: str
+    startup: str
+    program: str = None
+    path: str = "decoded"
+    conf: str = ""
+    lacks: tuple = ()
+
+    @property
+    def code(self):
+        return (APPS / self.probe).read_text()
+
+    @property
+    def is_there(self):
+        return self.program is None or shutil.which(self.program) is not None
+
+    def has(self, *needs):
+        """Can its probe do all of these?"""
+        unknown = set(needs) - ACTIONS - TRAITS
+        assert not unknown, f"no such action or trait: {unknown}"
+        return not set(needs) & set(self.lacks)
+
+
+LANGUAGES = {language.name: language for language in (
+    Language("wsgi", "probe.py", "passenger_wsgi.py", "python3",
+             lacks=("rewind", "hints", "chunked")),
+    Language("rack", "probe.ru", "config.ru", "ruby", path="raw",
+             lacks=("reason", "lf-in-value", "hints", "chunked")),
+)}
