@@ -9,7 +9,8 @@
 #include <apr_strings.h>
 
 #define READ_SIZE 16384
-#define FILE_PIECE 65536
+/* Fits a record of FastCGI with its length a multiple of eight. */
+#define FILE_PIECE 65528
 
 /*
  * A streamed body needs a length: SCGI says it first. A filter that changes
@@ -187,6 +188,11 @@ void body_sent(struct body *body, apr_size_t len)
 bool body_is_all_sent(const struct body *body)
 {
     return body->sent == body->len;
+}
+
+bool body_ends_after(const struct body *body, apr_size_t len)
+{
+    return body->sent + (apr_off_t)len == body->len;
 }
 
 bool body_rewind(struct body *body)

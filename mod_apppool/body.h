@@ -48,6 +48,9 @@ void body_sent(struct body *body, apr_size_t len);
 
 bool body_is_all_sent(const struct body *body);
 
+/* Is it at its end when so many more bytes have been sent? */
+bool body_ends_after(const struct body *body, apr_size_t len);
+
 /* Can it be sent once more? Then it will be from its beginning. */
 bool body_rewind(struct body *body);
 

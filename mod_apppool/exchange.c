@@ -14,7 +14,6 @@
 #include <http_core.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #define READ_SIZE 32768
 /* A response that is silent so long is passed on as far as it has come. */
@@ -63,77 +62,21 @@ static void end(struct exchange *x, enum exchange_end how, const char *why)
     }
 }
 
-/* Sending */
-
-/* The next piece of the body, if there is one now. false: wait for more. */
-static bool peek_body(struct exchange *x, struct iovec *piece, int *n)
-{
-    const char *data;
-    apr_size_t len;
-    apr_status_t rv = body_peek(x->body, &data, &len);
-
-    x->wants_client = APR_STATUS_IS_EAGAIN(rv);
-    if (rv == APR_SUCCESS) {
-        /* sendmsg() only reads it */
-        piece[(*n)++] = (struct iovec){.iov_base = (void *)(uintptr_t)data,
-                                       .iov_len = len};
-    } else if (rv != APR_EOF && !x->wants_client) {
-        end(x, EXCHANGE_UPLOAD_CUT, "the client broke its request off");
-    }
-    return *n > 0;
-}
-
-static void on_sent(struct exchange *x, apr_size_t len)
-{
-    apr_size_t of_head = x->head_len - x->head_sent;
-
-    if (of_head > len) {
-        of_head = len;
-    }
-    x->head_sent += of_head;
-    if (len > of_head) {
-        body_sent(x->body, len - of_head);
-    }
-    x->active_at = apr_time_now();
-}
-
-/* The process reads no more; what it has answered may still be there. */
-static void on_send_error(struct exchange *x)
-{
-    x->is_writing = false;
-    x->was_stale = x->head_sent == 0;
-}
-
 static void send_some(struct exchange *x)
 {
-    while (x->is_writing && !x->has_ended) {
-        struct iovec pieces[2];
-        struct msghdr msg = {.msg_iov = pieces};
-        ssize_t sent;
-        int n = 0;
-
-        if (x->head_sent < x->head_len) {
-            pieces[n++] = (struct iovec){
-                .iov_base = (void *)(uintptr_t)(x->head + x->head_sent),
-                .iov_len = x->head_len - x->head_sent};
-        }
-        if (!peek_body(x, pieces, &n)) {
-            x->is_writing = !body_is_all_sent(x->body);
-            return;
-        }
-        msg.msg_iovlen = (size_t)n;
-        sent = sendmsg(x->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (sent >= 0) {
-            on_sent(x, (apr_size_t)sent);
-        } else if (errno == EAGAIN) {
-            return;
-        } else if (errno != EINTR) {
-            on_send_error(x);
-        }
-        if (x->head_sent == x->head_len && body_is_all_sent(x->body)) {
-            x->is_writing = false;
-        }
+    if (sender_send(&x->sender, x->fd)) {
+        x->active_at = apr_time_now();
     }
+    if (x->sender.state == SENDER_CUT) {
+        end(x, EXCHANGE_UPLOAD_CUT, "the client broke its request off");
+    } else if (x->sender.state == SENDER_CLOSED) {
+        x->was_stale = !x->sender.sent_any;
+    }
+}
+
+static bool wants_client(const struct exchange *x)
+{
+    return x->sender.state == SENDER_WAITS;
 }
 
 /* Receiving */
@@ -156,25 +99,36 @@ static void keep_body(struct exchange *x, const char *data, apr_size_t len)
     }
 }
 
+static void take_piece(struct exchange *x, const struct app_piece *piece)
+{
+    switch (piece->kind) {
+    case PIECE_BODY:
+        keep_body(x, piece->data, piece->len);
+        break;
+    case PIECE_LOG:
+        request_log_add(&x->log, piece->data, piece->len);
+        break;
+    case PIECE_INTERIM:
+    case PIECE_NONE:
+        break;
+    }
+}
+
 static void take(struct exchange *x, const char *data, size_t len)
 {
     while (len > 0 && !x->has_ended) {
-        const char *body;
-        size_t body_len;
-        size_t used = scgi_response_feed(&x->reader, data, len, &body,
-                                         &body_len);
+        struct app_piece piece;
+        size_t used = x->protocol->feed(x->reader, data, len, &piece);
 
-        if (x->reader.header_done && !x->response->started) {
-            response_start(x->response, &x->reader, x->place);
+        if (x->reader->header_done && !x->response->started) {
+            response_start(x->response, x->reader, x->place);
         }
-        if (body_len > 0) {
-            keep_body(x, body, body_len);
-        }
+        take_piece(x, &piece);
         data += used;
         len -= used;
-        if (x->reader.error != NULL) {
-            end(x, EXCHANGE_BROKEN, x->reader.error);
-        } else if (scgi_response_has_ended(&x->reader)) {
+        if (x->reader->error != NULL) {
+            end(x, EXCHANGE_BROKEN, x->reader->error);
+        } else if (x->reader->has_ended) {
             x->is_past_end |= len > 0;
             end(x, EXCHANGE_WHOLE, NULL);
         }
@@ -187,9 +141,9 @@ static void on_eof(struct exchange *x)
         end(x, EXCHANGE_NOTHING, "it ended without a response");
         return;
     }
-    scgi_response_eof(&x->reader);
-    end(x, x->reader.error ? EXCHANGE_BROKEN : EXCHANGE_WHOLE,
-        x->reader.error);
+    x->protocol->eof(x->reader);
+    end(x, x->reader->error ? EXCHANGE_BROKEN : EXCHANGE_WHOLE,
+        x->reader->error);
 }
 
 static void receive_some(struct exchange *x)
@@ -244,7 +198,7 @@ static apr_time_t next_wake(const struct exchange *x, apr_time_t now)
         wake = sooner(wake, x->read_at + GONE_AFTER);
     }
     if (x->client_fd < 0) {
-        wake = sooner(wake, now + (x->wants_client ? BODY_EVERY
+        wake = sooner(wake, now + (wants_client(x) ? BODY_EVERY
                                                    : LOOK_EVERY));
     }
     return wake;
@@ -266,7 +220,7 @@ static void watch_client(const struct exchange *x, struct pollfd *client,
 {
     client->fd = x->client_fd;
     client->events = x->client_sends_no_more ? 0 : POLLRDHUP;
-    if (x->wants_client) {
+    if (wants_client(x)) {
         client->events |= POLLIN;
     }
     if (should_pass(x, now)) {
@@ -311,7 +265,7 @@ static void turn(struct exchange *x)
 {
     apr_time_t now = apr_time_now();
     struct pollfd watched[2] = {
-        {.fd = x->fd, .events = POLLIN | (x->is_writing && !x->wants_client
+        {.fd = x->fd, .events = POLLIN | (x->sender.state == SENDER_FULL
                                               ? POLLOUT : 0)}};
     int n;
 
@@ -327,7 +281,7 @@ static void turn(struct exchange *x)
     if (watched[0].revents & (POLLIN | POLLHUP | POLLERR)) {
         receive_some(x);
     }
-    if (x->is_writing && (watched[0].revents & POLLOUT ||
+    if (sender_is_active(&x->sender) && (watched[0].revents & POLLOUT ||
                           watched[1].revents & POLLIN || x->client_fd < 0)) {
         send_some(x);
     }
@@ -347,27 +301,27 @@ static bool is_stale(const struct apppool_session *session, int fd)
            recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-static void begin(struct exchange *x, const struct apppool_session *session,
-                  const char *head, apr_size_t head_len)
+static void begin(struct exchange *x, const struct apppool_session *session)
 {
-    size_t limit_kib = (size_t)config_number(x->place->header_limit_kib, 64);
-
-    scgi_response_init(&x->reader, x->r->pool, limit_kib * 1024);
     x->fd = apppool_session_reader(session);
-    x->head = head;
-    x->head_len = head_len;
-    x->head_sent = 0;
-    x->is_writing = true;
-    x->wants_client = x->was_stale = x->is_past_end = false;
+    x->was_stale = x->is_past_end = false;
     x->has_answered = x->has_ended = false;
     x->active_at = x->read_at = apr_time_now();
+    request_log_init(&x->log, x->r);
 }
 
 enum exchange_end exchange_run(struct exchange *x,
                                const struct apppool_session *session,
+                               const struct protocol *protocol,
+                               const struct app_request *request,
                                const char *head, apr_size_t head_len)
 {
-    begin(x, session, head, head_len);
+    size_t limit_kib = (size_t)config_number(x->place->header_limit_kib, 64);
+
+    begin(x, session);
+    x->protocol = protocol;
+    x->reader = protocol->open(x->r->pool, request, limit_kib * 1024);
+    sender_init(&x->sender, protocol, request, x->body, head, head_len);
     if (is_stale(session, x->fd)) {
         x->was_stale = true;
         end(x, EXCHANGE_NOTHING, "its kept connection was closed");
@@ -379,6 +333,7 @@ enum exchange_end exchange_run(struct exchange *x,
         turn(x);
     }
     child_remove_running(&x->running);
+    request_log_finish(&x->log);
     return x->end;
 }
 
@@ -389,8 +344,8 @@ static bool drain(struct exchange *x)
     char buffer[READ_SIZE];
     size_t drained = 0;
 
-    while (drained < DRAIN_BYTES && x->reader.error == NULL &&
-           !scgi_response_has_ended(&x->reader)) {
+    while (drained < DRAIN_BYTES && x->reader->error == NULL &&
+           !x->reader->has_ended) {
         struct pollfd watched = {.fd = x->fd, .events = POLLIN};
         apr_time_t now = apr_time_now();
         ssize_t n;
@@ -403,30 +358,29 @@ static bool drain(struct exchange *x)
             return false;
         }
         for (size_t at = 0, used = 1; at < (size_t)n && used > 0; at += used) {
-            const char *body;
-            size_t body_len;
+            struct app_piece piece;
 
-            used = scgi_response_feed(&x->reader, buffer + at, (size_t)n - at,
-                                      &body, &body_len);
+            used = x->protocol->feed(x->reader, buffer + at, (size_t)n - at,
+                                     &piece);
         }
         drained += (size_t)n;
     }
-    return x->reader.error == NULL && scgi_response_has_ended(&x->reader);
+    return x->reader->error == NULL && x->reader->has_ended;
 }
 
 enum apppool_session_end exchange_session_end(struct exchange *x)
 {
     bool complete = x->end == EXCHANGE_WHOLE &&
-                    scgi_response_has_ended(&x->reader);
+                    x->reader->has_ended;
 
-    if (x->end == EXCHANGE_CLIENT_GONE && !x->is_writing) {
+    if (x->end == EXCHANGE_CLIENT_GONE && !sender_is_active(&x->sender)) {
         complete = drain(x);
     }
     if (!complete) {
         return APPPOOL_SESSION_BROKEN;
     }
-    return x->reader.kept && !x->is_past_end && body_is_all_sent(x->body) &&
-                   x->head_sent == x->head_len
+    return x->reader->can_keep && !x->is_past_end &&
+                   x->sender.state == SENDER_DONE
                ? APPPOOL_SESSION_KEPT
                : APPPOOL_SESSION_ENDED;
 }

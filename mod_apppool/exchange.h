@@ -10,7 +10,9 @@
 
 #include "body.h"
 #include "child.h"
+#include "request_log.h"
 #include "response.h"
+#include "sender.h"
 
 enum exchange_end {
     EXCHANGE_WHOLE,       /* the response has come to its end */
@@ -30,13 +32,12 @@ struct exchange {
     struct response *response;
 
     /* Of the present try. */
-    struct scgi_response reader;
+    struct sender sender;
+    const struct protocol *protocol;
+    struct app_response *reader;
+    struct request_log log;    /* what the application says beside it */
     struct running running;
     int fd;                    /* the session's; borrowed */
-    const char *head;
-    apr_size_t head_len, head_sent;
-    bool is_writing;           /* there is more to send */
-    bool wants_client;         /* streamed body: the client has to send */
     bool was_stale;            /* closed before it took a byte */
     bool is_past_end;          /* bytes came after the response */
     bool has_answered;         /* a byte of the response came */
@@ -62,6 +63,8 @@ void exchange_init(struct exchange *x, request_rec *r,
  */
 enum exchange_end exchange_run(struct exchange *x,
                                const struct apppool_session *session,
+                               const struct protocol *protocol,
+                               const struct app_request *request,
                                const char *head, apr_size_t head_len);
 
 /* May first wait 50 ms for the rest of a response that nobody wants. */

@@ -29,6 +29,10 @@ struct work {
     const struct place_config *place;
     const struct resolved *found;
     const struct definition *definition;
+    const struct protocol *protocol; /* that head is made for; NULL: none yet */
+    struct app_request request;
+    const char *head;
+    apr_size_t head_len;
     struct child *child;
     struct body body;
     struct response response;
@@ -218,23 +222,67 @@ static int failed(struct work *w, enum exchange_end how)
     return w->response.started ? response_finish(&w->response, true) : status;
 }
 
+/*
+ * Make the head before a session is there, for a protocol that it will speak
+ * in all likelihood; and again should it speak another.
+ */
+static void make_head(struct work *w, const struct protocol *protocol)
+{
+    request_rec *r = w->r;
+
+    if (protocol == w->protocol) {
+        return;
+    }
+    w->protocol = protocol;
+    w->request = (struct app_request){
+        .p = r->pool,
+        .env = environment_of_request(r, w->found->script_name),
+        .method = r->method,
+        .target = r->unparsed_uri,
+        .body_len = w->body.len};
+    w->head = protocol->make_head(&w->request, &w->head_len);
+}
+
+/* httpd and its pool server are of two releases. */
+static int unknown_protocol(struct work *w)
+{
+    apppool_session_close(w->session, APPPOOL_SESSION_ENDED);
+    log_failure(w, APLOG_ERR, "the pool server says that it speaks a protocol "
+                "that this httpd does not know; restart httpd");
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+/* One try. EXCHANGE_NOTHING: it may be repeated. */
+static enum exchange_end try_once(struct work *w,
+                                  const struct protocol *protocol)
+{
+    enum exchange_end how;
+
+    make_head(w, protocol);
+    how = exchange_run(&w->exchange, w->session, protocol, &w->request,
+                       w->head, w->head_len);
+    close_session(w);
+    return how;
+}
+
 static int run(struct work *w)
 {
-    const struct resolved *found = w->found;
-    apr_table_t *env = environment_of_request(w->r, found->script_name);
     struct apppool_failure failure;
-    enum exchange_end how = EXCHANGE_NOTHING;
-    apr_size_t head_len;
-    const char *head = scgi_head(w->r->pool, env, w->body.len, &head_len);
+    enum exchange_end how;
 
+    make_head(w, protocol_find(APPPOOL_SCGI));
     for (;;) {
         apr_status_t rv = get_session(w, &failure);
+        const struct protocol *protocol;
 
         if (rv != APR_SUCCESS) {
             return refused(w, rv, &failure);
         }
-        how = exchange_run(&w->exchange, w->session, head, head_len);
-        close_session(w);
+        protocol = protocol_find(apppool_session_protocol(w->session));
+        if (protocol == NULL) {
+            return unknown_protocol(w);
+        }
+        how = try_once(w, protocol);
         if (how != EXCHANGE_NOTHING || !may_try_again(w)) {
             break;
         }

@@ -59,7 +59,7 @@ static void drop_entity_headers(apr_table_t *headers)
 }
 
 /* Said by the application, or by the admin for all of it. */
-static bool is_stream(const struct scgi_response *from,
+static bool is_stream(const struct app_response *from,
                       const struct place_config *place)
 {
     const char *buffering = apr_table_get(from->headers, "X-Accel-Buffering");
@@ -70,7 +70,7 @@ static bool is_stream(const struct scgi_response *from,
            (type && ap_cstr_casecmpn(type, "text/event-stream", 17) == 0);
 }
 
-void response_start(struct response *response, struct scgi_response *from,
+void response_start(struct response *response, struct app_response *from,
                     const struct place_config *place)
 {
     request_rec *r = response->r;
@@ -81,8 +81,7 @@ void response_start(struct response *response, struct scgi_response *from,
     r->headers_out = apr_table_copy(r->pool, r->headers_out);
     r->status = from->status;
     r->status_line = from->status_line;
-    response->unmeasured = from->content_length < 0 &&
-                           from->outer.kind != FRAME_LENGTH;
+    response->unmeasured = from->content_length < 0 && !from->is_measured;
     response->drops_body = r->header_only || from->status == 204 ||
                            from->status == 304;
     if (from->status == 204 || from->status == 304) {

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 #include "config.h"
-#include "scgi.h"
+#include "protocol.h"
 #include "spool.h"
 
 struct response {
@@ -38,7 +38,7 @@ void response_init(struct response *response, request_rec *r,
                    const struct pool_settings *once);
 
 /* The header is complete: put it into r. Not yet visible to the client. */
-void response_start(struct response *response, struct scgi_response *from,
+void response_start(struct response *response, struct app_response *from,
                     const struct place_config *place);
 
 /* Take it out again: another answer takes its place. */

@@ -9,56 +9,37 @@
 #ifndef MOD_APPPOOL_SCGI_H
 #define MOD_APPPOOL_SCGI_H
 
-#include <apr_pools.h>
-#include <apr_tables.h>
-
 #include "frame.h"
+#include "protocol.h"
 
 /*
  * The head of a request: CONTENT_LENGTH first, then SCGI, APPPOOL_KEEPALIVE
- * and the variables of env (a CONTENT_LENGTH or SCGI of its own is left out).
- * *len_r: its bytes. From p.
+ * and the variables of request->env (a CONTENT_LENGTH or SCGI of its own is
+ * left out). *len_r: its bytes.
  */
-char *scgi_head(apr_pool_t *p, const apr_table_t *env, apr_off_t body_len,
-                apr_size_t *len_r);
+char *scgi_head(const struct app_request *request, apr_size_t *len_r);
 
+/* A CGI-style response. FastCGI has one in its records, too. */
 struct scgi_response {
-    apr_pool_t *pool;
-    size_t header_limit;      /* bytes, > 0 */
+    struct app_response base;
     char *head;               /* what came of the header so far */
     size_t head_len, head_size;
-    bool header_done;
-    const char *error;        /* NULL, or why this is no response (from pool) */
-
-    /* Valid once header_done. */
-    int status;               /* 200..999 */
-    const char *status_line;  /* "404 Not Found" as written; NULL: 200 */
-    apr_table_t *headers;     /* in order, duplicates kept; no Status, no
-                                 hop-by-hop headers, no frame */
-    apr_off_t content_length; /* the application's own; -1: none */
-    bool kept;                /* framed: the connection can be kept */
     struct frame outer;       /* what the loader says of the connection */
     struct frame inner;       /* Transfer-Encoding of the application's own */
     bool has_inner;
+    bool has_no_frame;        /* X-Apppool-Frame is ignored: its end is told by
+                                 scgi_response_eof() */
 };
 
-/* header_limit in bytes, > 0. The response lives in p. */
 void scgi_response_init(struct scgi_response *response, apr_pool_t *p,
-                        size_t header_limit);
+                        apr_size_t header_limit);
 
-/*
- * Take bytes that came. Returns how many were taken; call again with the rest
- * until it is used up, the response has ended or has an error (then 0). A slice
- * of body may come out with each call: *body_len_r > 0.
- */
-size_t scgi_response_feed(struct scgi_response *response, const char *data,
-                          size_t len, const char **body_r,
-                          size_t *body_len_r);
-
-/* The connection has ended: sets error unless the response may end so. */
-void scgi_response_eof(struct scgi_response *response);
-
-/* Has it come to its end? What follows belongs to no response. */
-bool scgi_response_has_ended(const struct scgi_response *response);
+/* As in struct protocol. */
+struct app_response *scgi_response_open(apr_pool_t *p,
+                                        const struct app_request *request,
+                                        apr_size_t header_limit);
+size_t scgi_response_feed(struct app_response *base, const char *data,
+                          size_t len, struct app_piece *piece_r);
+void scgi_response_eof(struct app_response *base);
 
 #endif

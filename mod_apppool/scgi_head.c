@@ -47,17 +47,16 @@ static char *put_variables(char *at, const apr_table_entry_t *entries, int n)
     return at;
 }
 
-char *scgi_head(apr_pool_t *p, const apr_table_t *env, apr_off_t body_len,
-                apr_size_t *len_r)
+char *scgi_head(const struct app_request *request, apr_size_t *len_r)
 {
     static const char own[] = "SCGI\0" "1\0" "APPPOOL_KEEPALIVE\0" "1";
-    const apr_array_header_t *array = apr_table_elts(env);
+    const apr_array_header_t *array = apr_table_elts(request->env);
     const apr_table_entry_t *entries =
         (const apr_table_entry_t *)(const void *)array->elts;
-    const char *length = apr_off_t_toa(p, body_len);
+    const char *length = apr_off_t_toa(request->p, request->body_len);
     size_t payload = sizeof("CONTENT_LENGTH") + strlen(length) + 1 +
                      sizeof(own) + variables_len(entries, array->nelts);
-    char *head = apr_palloc(p, payload + 24);
+    char *head = apr_palloc(request->p, payload + 24);
     char *at = head + apr_snprintf(head, 24, "%" APR_SIZE_T_FMT ":", payload);
 
     at = put(put(at, "CONTENT_LENGTH"), length);

@@ -12,114 +12,54 @@
 #define HEAD_FIRST_SIZE 2048
 #define FRAME_HEADER "X-Apppool-Frame"
 
+struct app_response *scgi_response_open(apr_pool_t *p,
+                                        const struct app_request *request,
+                                        apr_size_t header_limit)
+{
+    struct scgi_response *response = apr_pcalloc(p, sizeof(*response));
+
+    (void)request;
+    scgi_response_init(response, p, header_limit);
+    return &response->base;
+}
+
 void scgi_response_init(struct scgi_response *response, apr_pool_t *p,
-                        size_t header_limit)
+                        apr_size_t header_limit)
 {
-    *response = (struct scgi_response){.pool = p,
-                                       .header_limit = header_limit,
-                                       .content_length = -1,
-                                       .status = 200};
-    response->headers = apr_table_make(p, 16);
+    *response = (struct scgi_response){.head_len = 0};
+    app_response_init(&response->base, p, header_limit);
 }
 
-/* What a header's value is, shortened and made printable for a log line. */
-static const char *shown(struct scgi_response *response, const char *text)
-{
-    char *copy = apr_pstrmemdup(response->pool, text,
-                                strnlen(text, 60));
-    char *c;
-
-    for (c = copy; *c != '\0'; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
-            *c = '?';
-        }
-    }
-    return copy;
-}
-
-static bool is_token(const char *name, size_t len)
-{
-    static const char others[] = "!#$%&'*+-.^_`|~";
-    size_t i;
-
-    for (i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)name[i];
-
-        if (c >= 0x80 || (!apr_isalnum(c) && strchr(others, c) == NULL) ||
-            c == '\0') {
-            return false;
-        }
-    }
-    return len > 0;
-}
-
-/* Bytes over 0x7F pass; control characters other than a tab do not. */
-static bool is_value(const char *value)
-{
-    for (; *value != '\0'; value++) {
-        unsigned char c = (unsigned char)*value;
-
-        if ((c < 0x20 && c != '\t') || c == 0x7f) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool parse_length(const char *text, apr_off_t *length_r)
-{
-    apr_off_t length = 0;
-    size_t digits = 0;
-
-    for (; apr_isdigit(text[digits]) && digits < 18; digits++) {
-        length = length * 10 + (text[digits] - '0');
-    }
-    *length_r = length;
-    return digits > 0 && text[digits] == '\0';
-}
-
-static void take_status(struct scgi_response *response, const char *value)
+static void take_status(struct app_response *base, const char *value)
 {
     if (!apr_isdigit(value[0]) || !apr_isdigit(value[1]) ||
         !apr_isdigit(value[2]) || (value[3] != '\0' && value[3] != ' ') ||
         value[0] < '2') {
-        response->error = apr_pstrcat(response->pool,
-                                      "the response's status is none: '",
-                                      shown(response, value), "'", NULL);
+        app_response_fail_text(base, FAULT_HEADER_BAD,
+                               "the response's status is none", value);
         return;
     }
-    response->status = (value[0] - '0') * 100 + (value[1] - '0') * 10 +
-                       (value[2] - '0');
-    response->status_line = value[3] == '\0' || value[4] == '\0' ? NULL : value;
-}
-
-static void take_content_length(struct scgi_response *response,
-                                const char *value)
-{
-    apr_off_t length;
-
-    if (!parse_length(value, &length) ||
-        (response->content_length >= 0 && response->content_length != length)) {
-        response->error = apr_pstrcat(
-            response->pool, "the response's Content-Length makes no sense: '",
-            shown(response, value), "'", NULL);
-        return;
-    }
-    response->content_length = length;
+    base->status = (value[0] - '0') * 100 + (value[1] - '0') * 10 +
+                   (value[2] - '0');
+    base->status_line = value[3] == '\0' || value[4] == '\0' ? NULL : value;
 }
 
 static void take_frame(struct scgi_response *response, const char *value)
 {
     apr_off_t length;
 
+    if (response->has_no_frame) {
+        return; /* only our loaders know where their body ends */
+    }
     if (strcmp(value, "chunked") == 0) {
         frame_init(&response->outer, FRAME_CHUNKED, 0);
-    } else if (parse_length(value, &length)) {
+    } else if (app_parse_length(value, &length)) {
         frame_init(&response->outer, FRAME_LENGTH, length);
     } else {
-        response->error = "the loader's " FRAME_HEADER " makes no sense";
+        app_response_fail(&response->base, FAULT_HEADER_BAD,
+                          "the loader's " FRAME_HEADER " makes no sense");
     }
-    response->kept = true;
+    response->base.can_keep = true;
 }
 
 /* An application that encodes the body itself: undone, httpd does it again. */
@@ -130,40 +70,25 @@ static void take_transfer_encoding(struct scgi_response *response,
         frame_init(&response->inner, FRAME_CHUNKED, 0);
         response->has_inner = true;
     } else if (strcasecmp(value, "identity") != 0) {
-        response->error = apr_pstrcat(
-            response->pool, "the response has a Transfer-Encoding that is not "
-            "known: '", shown(response, value), "'", NULL);
+        app_response_fail_text(&response->base, FAULT_HEADER_BAD,
+                               "the response has a Transfer-Encoding that is "
+                               "not known", value);
     }
-}
-
-static bool is_hop_by_hop(const char *name)
-{
-    static const char *const names[] = {
-        "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer",
-        "Upgrade"};
-    size_t i;
-
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcasecmp(name, names[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static void take_header(struct scgi_response *response, const char *name,
                         const char *value)
 {
     if (strcasecmp(name, "Status") == 0) {
-        take_status(response, value);
+        take_status(&response->base, value);
     } else if (strcasecmp(name, FRAME_HEADER) == 0) {
         take_frame(response, value);
     } else if (strcasecmp(name, "Content-Length") == 0) {
-        take_content_length(response, value);
+        app_take_content_length(&response->base, value);
     } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
         take_transfer_encoding(response, value);
-    } else if (!is_hop_by_hop(name)) {
-        apr_table_addn(response->headers, name, value);
+    } else if (!app_is_hop_by_hop(name)) {
+        apr_table_addn(response->base.headers, name, value);
     }
 }
 
@@ -173,12 +98,12 @@ static void take_line(struct scgi_response *response, char *line)
     char *colon = strchr(line, ':');
     char *value, *end;
 
-    if (colon == NULL || !is_token(line, (size_t)(colon - line))) {
-        response->error = apr_pstrcat(
-            response->pool, colon ? "a header of the response has no proper "
-                                    "name: '"
-                                  : "a header of the response has no colon: '",
-            shown(response, line), "'", NULL);
+    if (colon == NULL || !app_is_token(line, (size_t)(colon - line))) {
+        app_response_fail_text(&response->base, FAULT_HEADER_BAD,
+                               colon ? "a header of the response has no "
+                                       "proper name"
+                                     : "a header of the response has no colon",
+                               line);
         return;
     }
     *colon = '\0';
@@ -187,10 +112,10 @@ static void take_line(struct scgi_response *response, char *line)
     while (end > value && (end[-1] == ' ' || end[-1] == '\t')) {
         *--end = '\0';
     }
-    if (!is_value(value)) {
-        response->error = apr_pstrcat(
-            response->pool, "the response's header '", shown(response, line),
-            "' has a control character in its value", NULL);
+    if (!app_is_value(value)) {
+        app_response_fail_text(&response->base, FAULT_HEADER_BAD,
+                               "a header of the response has a control "
+                               "character in its value", line);
         return;
     }
     take_header(response, line, value);
@@ -198,17 +123,22 @@ static void take_line(struct scgi_response *response, char *line)
 
 static void finish_header(struct scgi_response *response)
 {
+    struct app_response *base = &response->base;
+
     if (response->head_len <= 2) {
-        response->error = "the response's header is empty";
+        app_response_fail(base, FAULT_HEADER_BAD,
+                          "the response's header is empty");
         return;
     }
-    if (!response->kept) {
+    if (!base->can_keep) {
         frame_init(&response->outer, FRAME_EOF, 0);
     }
     if (response->has_inner) {
-        response->content_length = -1;
+        base->content_length = -1;
     }
-    response->header_done = true;
+    base->is_measured = response->outer.kind == FRAME_LENGTH;
+    base->header_done = true;
+    base->has_ended = frame_has_ended(&response->outer);
 }
 
 static void parse_header(struct scgi_response *response)
@@ -217,9 +147,10 @@ static void parse_header(struct scgi_response *response)
     char *end = response->head + response->head_len;
 
     if (memchr(line, '\0', response->head_len) != NULL) {
-        response->error = "the response's header has a NUL in it";
+        app_response_fail(&response->base, FAULT_HEADER_BAD,
+                          "the response's header has a NUL in it");
     }
-    while (response->error == NULL && line < end) {
+    while (response->base.error == NULL && line < end) {
         char *lf = memchr(line, '\n', (size_t)(end - line));
         char *next = lf + 1;
 
@@ -232,7 +163,7 @@ static void parse_header(struct scgi_response *response)
         }
         line = next;
     }
-    if (response->error == NULL) {
+    if (response->base.error == NULL) {
         finish_header(response);
     }
 }
@@ -248,7 +179,7 @@ static void keep_head(struct scgi_response *response, const char *data,
         while (size < response->head_len + len) {
             size *= 2;
         }
-        grown = apr_palloc(response->pool, size);
+        grown = apr_palloc(response->base.pool, size);
         if (response->head_len > 0) {
             memcpy(grown, response->head, response->head_len);
         }
@@ -283,18 +214,20 @@ static bool is_last_line(const struct scgi_response *response,
 static size_t feed_header(struct scgi_response *response, const char *data,
                           size_t len)
 {
+    struct app_response *base = &response->base;
     size_t used = 0;
 
-    while (used < len && response->error == NULL && !response->header_done) {
+    while (used < len && base->error == NULL && !base->header_done) {
         const char *lf = memchr(data + used, '\n', len - used);
         size_t piece = lf ? (size_t)(lf - data) + 1 - used : len - used;
         bool last = lf && is_last_line(response, data + used, piece);
 
-        if (response->head_len + piece > response->header_limit) {
-            response->error = apr_psprintf(
-                response->pool, "the response's header is larger than "
-                "PoolResponseHeaderLimit (%" APR_SIZE_T_FMT " KiB)",
-                response->header_limit / 1024);
+        if (response->head_len + piece > base->header_limit) {
+            app_response_fail(
+                base, FAULT_HEADER_LARGE,
+                apr_psprintf(base->pool, "the response's header is larger "
+                             "than PoolResponseHeaderLimit (%" APR_SIZE_T_FMT
+                             " KiB)", base->header_limit / 1024));
             return 0;
         }
         keep_head(response, data + used, piece);
@@ -321,6 +254,23 @@ static size_t feed_inner(struct scgi_response *response, const char *data,
     return frame_has_ended(&response->inner) ? len : used;
 }
 
+static void check_frames(struct scgi_response *response)
+{
+    struct app_response *base = &response->base;
+
+    if (frame_is_bad(&response->outer) ||
+        (response->has_inner && frame_is_bad(&response->inner))) {
+        app_response_fail(base, FAULT_BODY_BAD,
+                          "the response's body has a broken chunk");
+    } else if (frame_has_ended(&response->outer) && response->has_inner &&
+               !frame_has_ended(&response->inner)) {
+        app_response_fail(base, FAULT_BODY_CUT,
+                          "it ended within the response's body");
+    } else {
+        base->has_ended = frame_has_ended(&response->outer);
+    }
+}
+
 static size_t feed_body(struct scgi_response *response, const char *data,
                         size_t len, const char **body_r, size_t *body_len_r)
 {
@@ -338,50 +288,45 @@ static size_t feed_body(struct scgi_response *response, const char *data,
                               &slice_len);
         }
     }
-    if (frame_is_bad(&response->outer) ||
-        (response->has_inner && frame_is_bad(&response->inner))) {
-        response->error = "the response's body has a broken chunk";
+    check_frames(response);
+    return response->base.error ? 0 : used;
+}
+
+size_t scgi_response_feed(struct app_response *base, const char *data,
+                          size_t len, struct app_piece *piece_r)
+{
+    struct scgi_response *response = (struct scgi_response *)(void *)base;
+    size_t used;
+
+    *piece_r = (struct app_piece){.kind = PIECE_NONE};
+    if (base->error != NULL || base->has_ended) {
         return 0;
     }
-    if (frame_has_ended(&response->outer) && response->has_inner &&
-        !frame_has_ended(&response->inner)) {
-        response->error = "it ended within the response's body";
+    if (!base->header_done) {
+        return feed_header(response, data, len);
+    }
+    used = feed_body(response, data, len, &piece_r->data, &piece_r->len);
+    if (piece_r->len > 0) {
+        piece_r->kind = PIECE_BODY;
     }
     return used;
 }
 
-size_t scgi_response_feed(struct scgi_response *response, const char *data,
-                          size_t len, const char **body_r, size_t *body_len_r)
+void scgi_response_eof(struct app_response *base)
 {
-    *body_r = data;
-    *body_len_r = 0;
-    if (response->error != NULL || scgi_response_has_ended(response)) {
-        return 0;
-    }
-    if (!response->header_done) {
-        return feed_header(response, data, len);
-    }
-    return feed_body(response, data, len, body_r, body_len_r);
-}
+    struct scgi_response *response = (struct scgi_response *)(void *)base;
 
-void scgi_response_eof(struct scgi_response *response)
-{
-    if (response->error != NULL) {
-        return;
-    }
-    if (!response->header_done) {
-        response->error = response->head_len == 0
+    if (!base->header_done) {
+        app_response_fail(base, response->head_len == 0 ? FAULT_NOTHING
+                                                        : FAULT_HEADER_CUT,
+                          response->head_len == 0
                               ? "it ended without a response"
-                              : "it ended within the response's header";
+                              : "it ended within the response's header");
     } else if (!frame_may_end(&response->outer) ||
                (response->has_inner && !frame_has_ended(&response->inner))) {
-        response->error = "it ended within the response's body";
-    } else if (response->outer.kind == FRAME_EOF) {
-        response->outer.state = FRAME_ENDED;
+        app_response_fail(base, FAULT_BODY_CUT,
+                          "it ended within the response's body");
+    } else if (base->error == NULL) {
+        base->has_ended = true;
     }
-}
-
-bool scgi_response_has_ended(const struct scgi_response *response)
-{
-    return response->header_done && frame_has_ended(&response->outer);
 }

@@ -42,25 +42,24 @@ static struct outcome feed(const char *data, size_t len, size_t step)
     size_t at = 0;
 
     scgi_response_init(&out.response, pool, LIMIT);
-    while (at < len && out.response.error == NULL &&
-           !scgi_response_has_ended(&out.response)) {
+    while (at < len && out.response.base.error == NULL &&
+           !out.response.base.has_ended) {
         size_t piece = len - at < step ? len - at : step;
         char *copy = malloc(piece);
-        const char *body;
-        size_t body_len;
+        struct app_piece given;
 
         ck_assert_ptr_nonnull(copy);
         memcpy(copy, data + at, piece);
-        at += scgi_response_feed(&out.response, copy, piece, &body, &body_len);
-        ck_assert_uint_le(out.body_len + body_len, sizeof(out.body));
-        if (body_len > 0) {
-            memcpy(out.body + out.body_len, body, body_len);
+        at += scgi_response_feed(&out.response.base, copy, piece, &given);
+        ck_assert_uint_le(out.body_len + given.len, sizeof(out.body));
+        if (given.len > 0) {
+            memcpy(out.body + out.body_len, given.data, given.len);
         }
-        out.body_len += body_len;
+        out.body_len += given.len;
         free(copy);
     }
     out.left_over = len - at;
-    scgi_response_eof(&out.response);
+    scgi_response_eof(&out.response.base);
     return out;
 }
 
@@ -69,8 +68,8 @@ static struct outcome expect_body(const char *data, const char *body)
     struct outcome bytes = feed(data, strlen(data), 1);
     struct outcome whole = feed(data, strlen(data), strlen(data));
 
-    ck_assert_ptr_null(bytes.response.error);
-    ck_assert_ptr_null(whole.response.error);
+    ck_assert_ptr_null(bytes.response.base.error);
+    ck_assert_ptr_null(whole.response.base.error);
     ck_assert_uint_eq(bytes.body_len, strlen(body));
     ck_assert_uint_eq(whole.body_len, strlen(body));
     ck_assert_int_eq(memcmp(bytes.body, body, strlen(body)), 0);
@@ -87,9 +86,9 @@ static void expect_error(const char *data, size_t len, const char *words)
     for (i = 0; i < 3; i++) {
         struct outcome out = feed(data, len, steps[i]);
 
-        ck_assert_ptr_nonnull(out.response.error);
-        ck_assert_msg(strstr(out.response.error, words) != NULL, "%s",
-                      out.response.error);
+        ck_assert_ptr_nonnull(out.response.base.error);
+        ck_assert_msg(strstr(out.response.base.error, words) != NULL, "%s",
+                      out.response.base.error);
     }
 }
 
@@ -100,13 +99,13 @@ START_TEST(a_framed_response_ends_with_its_length)
                                      "Content-Type: text/plain\r\n\r\n"
                                      "helloSTATUS", "hello");
 
-    ck_assert_int_eq(out.response.status, 404);
-    ck_assert_str_eq(out.response.status_line, "404 Not Here");
-    ck_assert(out.response.kept);
+    ck_assert_int_eq(out.response.base.status, 404);
+    ck_assert_str_eq(out.response.base.status_line, "404 Not Here");
+    ck_assert(out.response.base.can_keep);
     ck_assert_uint_eq(out.left_over, 6);
-    ck_assert_ptr_null(apr_table_get(out.response.headers,
+    ck_assert_ptr_null(apr_table_get(out.response.base.headers,
                                      "X-Apppool-Frame"));
-    ck_assert_str_eq(apr_table_get(out.response.headers, "Content-Type"),
+    ck_assert_str_eq(apr_table_get(out.response.base.headers, "Content-Type"),
                      "text/plain");
 }
 END_TEST
@@ -132,9 +131,9 @@ START_TEST(without_a_frame_the_end_of_the_connection_counts)
 {
     struct outcome out = expect_body("Content-Length: 9\r\n\r\nabc", "abc");
 
-    ck_assert(!out.response.kept);
-    ck_assert_int_eq(out.response.status, 200);
-    ck_assert_int_eq(out.response.content_length, 9);
+    ck_assert(!out.response.base.can_keep);
+    ck_assert_int_eq(out.response.base.status, 200);
+    ck_assert_int_eq(out.response.base.content_length, 9);
 }
 END_TEST
 
@@ -144,7 +143,7 @@ START_TEST(an_applications_own_chunks_are_undone)
         "Transfer-Encoding: chunked\r\nX-Apppool-Frame: 13\r\n\r\n"
         "3\r\nabc\r\n0\r\n\r\n", "abc");
 
-    ck_assert(out.response.kept);
+    ck_assert(out.response.base.can_keep);
     expect_body("Transfer-Encoding: chunked\r\nX-Apppool-Frame: chunked\r\n"
                 "\r\nd\r\n3\r\nabc\r\n0\r\n\r\n\r\n0\r\n\r\n", "abc");
 }
@@ -156,7 +155,7 @@ START_TEST(duplicates_stay_in_order_and_hops_stop_here)
                                      "Connection: close\r\n"
                                      "Keep-Alive: 3\r\n"
                                      "X-Apppool-Frame: 0\r\n\r\n", "");
-    const apr_array_header_t *all = apr_table_elts(out.response.headers);
+    const apr_array_header_t *all = apr_table_elts(out.response.base.headers);
     const apr_table_entry_t *entries =
         (const apr_table_entry_t *)(const void *)all->elts;
 
@@ -221,8 +220,8 @@ START_TEST(a_header_may_have_its_limit_and_no_byte_more)
     for (i = 1; i <= LIMIT; i *= 64) {
         struct outcome out = feed(header, LIMIT, i);
 
-        ck_assert_ptr_null(out.response.error);
-        ck_assert(out.response.header_done);
+        ck_assert_ptr_null(out.response.base.error);
+        ck_assert(out.response.base.header_done);
     }
     memset(header + LIMIT - 4, 'x', 4);
     memcpy(header + LIMIT - 3, "\r\n\r\n", 4);
@@ -235,8 +234,8 @@ START_TEST(high_bytes_pass_and_blanks_around_values_do_not)
     struct outcome out = expect_body("A:  \xc3\xa4\tb \t\r\nB:\r\n"
                                      "X-Apppool-Frame: 0\r\n\r\n", "");
 
-    ck_assert_str_eq(apr_table_get(out.response.headers, "A"), "\xc3\xa4\tb");
-    ck_assert_str_eq(apr_table_get(out.response.headers, "B"), "");
+    ck_assert_str_eq(apr_table_get(out.response.base.headers, "A"), "\xc3\xa4\tb");
+    ck_assert_str_eq(apr_table_get(out.response.base.headers, "B"), "");
 }
 END_TEST
 
@@ -245,6 +244,7 @@ START_TEST(the_head_is_a_netstring_that_starts_with_the_length)
     apr_table_t *env = apr_table_make(pool, 4);
     static const char payload[] = "CONTENT_LENGTH\0" "7\0SCGI\0" "1\0"
         "APPPOOL_KEEPALIVE\0" "1\0REQUEST_METHOD\0GET\0EMPTY\0";
+    struct app_request request = {.p = pool, .env = env, .body_len = 7};
     apr_size_t len;
     const char *head;
     char *end;
@@ -254,7 +254,7 @@ START_TEST(the_head_is_a_netstring_that_starts_with_the_length)
     apr_table_setn(env, "CONTENT_LENGTH", "99");
     apr_table_setn(env, "EMPTY", "");
     apr_table_setn(env, "SCGI", "2");
-    head = scgi_head(pool, env, 7, &len);
+    head = scgi_head(&request, &len);
     said = strtol(head, &end, 10);
     ck_assert_int_eq(*end, ':');
     ck_assert_uint_eq((size_t)said, sizeof(payload));
