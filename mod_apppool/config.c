@@ -112,9 +112,11 @@ const struct place_config *config_place(const ap_conf_vector_t *vector)
 bool config_defines(const struct place_config *place)
 {
     return place->environment || place->ruby || place->python ||
+           place->node || place->perl || place->php ||
            place->user || place->group || place->setenv ||
            place->app_root.value || place->app_type.value ||
-           place->startup_file.value || place->base_uri.value ||
+           place->startup_file.value || place->app_command.value ||
+           place->app_protocol.value || place->base_uri.value ||
            place->threads != UNSET || place->spawn_method != UNSET;
 }
 

@@ -75,9 +75,11 @@ struct naming {
     X(queue_timeout_s) X(start_timeout_s) X(concurrency)                     \
     X(threads) X(spawn_method)
 #define PLACE_TEXTS(X)                                                       \
-    X(environment) X(ruby) X(python) X(user) X(group) X(restart_dir)         \
-    X(log_file)
-#define PLACE_NAMINGS(X) X(app_root) X(app_type) X(startup_file) X(base_uri)
+    X(environment) X(ruby) X(python) X(node) X(perl) X(php) X(user)          \
+    X(group) X(restart_dir) X(log_file)
+#define PLACE_NAMINGS(X)                                                     \
+    X(app_root) X(app_type) X(startup_file) X(app_command) X(app_protocol)   \
+    X(base_uri)
 
 struct place_config {
 #define PLACE_NUMBER_FIELD(name) int name;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <unixd.h>
 
+#include "app_type.h"
 #include "definitions.h"
 
 APLOG_USE_MODULE(apppool);
@@ -80,18 +81,56 @@ static int check_users(server_rec *s, const struct pool_settings *once,
     return status;
 }
 
-static int check_startup_files(server_rec *s, const struct definitions *all)
+/* What goes together in a type's own words; NULL: all does. */
+static const char *contradiction(const struct definition *d)
+{
+    const struct app_type *type = app_type(d->site.type);
+    bool is_command = d->site.type == TYPE_COMMAND;
+    bool is_auto = d->site.type == TYPE_AUTO;
+
+    if (is_auto && d->site.startup_file != NULL) {
+        return "PoolStartupFile needs PoolAppType beside it: the file's name "
+               "does not tell its language";
+    }
+    if (is_command && d->site.command == NULL) {
+        return "PoolAppType command needs PoolAppCommand";
+    }
+    if (!is_command && d->site.command != NULL) {
+        return "PoolAppCommand is for PoolAppType command only; leave one of "
+               "them out";
+    }
+    if (is_command && d->site.startup_file != NULL) {
+        return "PoolStartupFile is not for a command; name the file in "
+               "PoolAppCommand";
+    }
+    if (!is_command && d->site.protocol != 0 &&
+        d->site.protocol != type->protocol) {
+        return "PoolAppProtocol is for PoolAppCommand: other types speak the "
+               "protocol of their loader";
+    }
+    if (!type->has_threads && config_number(d->place->threads, 1) > 1) {
+        return "PoolThreads is for rack, wsgi and psgi; say PoolThreads 1 here, "
+               "and PoolConcurrency for requests at once";
+    }
+    if (!type->can_be_smart && d->place->spawn_method == SPAWN_SMART) {
+        return "PoolSpawnMethod smart is for rack, wsgi and psgi; say direct";
+    }
+    return NULL;
+}
+
+static int check_types(server_rec *s, const struct definitions *all)
 {
     int i;
 
     for (i = 0; i < all->all->nelts; i++) {
         const struct definition *d =
             APR_ARRAY_IDX(all->all, i, struct definition *);
+        const char *what = contradiction(d);
 
-        if (d->site.startup_file != NULL && d->type == TYPE_AUTO) {
-            return refuse(s, d->site.startup_file, "needs PoolAppType beside "
-                          "PoolStartupFile: its name ends neither in .ru nor "
-                          "in .py");
+        if (what != NULL) {
+            return refuse(s, apr_psprintf(s->process->pconf, "application %s "
+                                          "(%s):", d->site.root,
+                                          app_type(d->site.type)->name), what);
         }
     }
     return OK;
@@ -124,7 +163,7 @@ int config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         status = check_users(s, once, all);
     }
     if (status == OK) {
-        status = check_startup_files(s, all);
+        status = check_types(s, all);
     }
     if (status == OK && ap_unixd_config.chroot_dir != NULL) {
         status = refuse(s, "ChrootDir", "and mod_apppool do not go together: "

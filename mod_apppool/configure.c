@@ -221,9 +221,7 @@ static void put_limits(struct sender *sender, const struct place_config *place)
     put_number(sender, FIELD_START_TIMEOUT_S,
                config_number(place->start_timeout_s, 90));
     put_number(sender, FIELD_THREADS, config_number(place->threads, 1));
-    put_number(sender, FIELD_CONCURRENCY,
-               config_number(place->concurrency,
-                             config_number(place->threads, 1)));
+    put_if_said(sender, FIELD_CONCURRENCY, place->concurrency);
 }
 
 static apr_file_t *log_of(const struct definition *d)
@@ -237,6 +235,18 @@ static apr_file_t *log_of(const struct definition *d)
     return d->server->error_log;
 }
 
+static void put_program(struct sender *sender, const struct site *site)
+{
+    if (site->protocol != 0) {
+        put_number(sender, FIELD_PROTOCOL, site->protocol);
+    }
+    put_text(sender, FIELD_STARTUP_FILE, site->startup_file);
+    if (site->command != NULL) {
+        put_list(sender, FIELD_COMMAND,
+                 site_command_words(sender->pool, site->command));
+    }
+}
+
 static void send_define(struct sender *sender, const struct definition *d)
 {
     const struct place_config *place = d->place;
@@ -244,12 +254,11 @@ static void send_define(struct sender *sender, const struct definition *d)
     wire_message_begin(&sender->message, MSG_DEFINE, 2);
     put_number(sender, FIELD_APP, (int)d->number);
     put_text(sender, FIELD_ROOT, d->dynamic ? "/" : d->site.root);
-    put_number(sender, FIELD_TYPE, d->type);
-    put_number(sender, FIELD_PROTOCOL, PROTOCOL_SCGI);
-    put_text(sender, FIELD_STARTUP_FILE, d->site.startup_file);
+    put_number(sender, FIELD_TYPE, d->site.type);
+    put_program(sender, &d->site);
     put_text(sender, FIELD_ENVIRONMENT, config_environment(place));
-    put_text(sender, FIELD_INTERPRETER,
-             definitions_interpreter(place, d->type));
+    put_list(sender, FIELD_INTERPRETERS,
+             definitions_interpreters(sender->pool, place, d->site.type));
     put_text(sender, FIELD_USER, place->user);
     put_text(sender, FIELD_GROUP, place->group);
     put_list(sender, FIELD_SETENV, definitions_setenv(sender->pool, place));

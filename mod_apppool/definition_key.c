@@ -11,15 +11,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app_type.h"
 #include "definition_key.h"
 
-const char *definitions_interpreter(const struct place_config *place,
-                                    enum apppool_type type)
+apr_array_header_t *definitions_interpreters(apr_pool_t *p,
+                                             const struct place_config *place,
+                                             enum apppool_type type)
 {
-    if (type == TYPE_RACK) {
-        return place->ruby;
+    const struct { const char *directive, *path; } all[] = {
+        {"PoolRuby", place->ruby}, {"PoolPython", place->python},
+        {"PoolNode", place->node}, {"PoolPerl", place->perl},
+        {"PoolPhp", place->php}};
+    const char *own = app_type(type)->directive;
+    apr_array_header_t *named = apr_array_make(p, 5, sizeof(char *));
+    size_t i;
+
+    for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (all[i].path != NULL &&
+            (type == TYPE_AUTO ||
+             (own != NULL && strcmp(own, all[i].directive) == 0))) {
+            APR_ARRAY_PUSH(named, const char *) =
+                apr_pstrcat(p, all[i].directive, "=", all[i].path, NULL);
+        }
     }
-    return type == TYPE_WSGI ? place->python : NULL;
+    return named;
 }
 
 static int compare_texts(const void *a, const void *b)
@@ -45,10 +60,10 @@ apr_array_header_t *definitions_setenv(apr_pool_t *p,
     return all;
 }
 
-/* Ruby takes its base URI at start; the others are told by each request. */
-static const char *base_uri_of(const struct site *site, enum apppool_type type)
+/* Some take their base URI at start; the others are told by each request. */
+static const char *base_uri_of(const struct site *site)
 {
-    return type == TYPE_WSGI ? "" : site->base_uri;
+    return app_type(site->type)->takes_base_uri ? site->base_uri : "";
 }
 
 static const char *or_empty(const char *text)
@@ -57,12 +72,14 @@ static const char *or_empty(const char *text)
 }
 
 const char *definition_key(apr_pool_t *p, const struct place_config *place,
-                           const struct site *site, const char *root,
-                           enum apppool_type type)
+                           const struct site *site, const char *root)
 {
     const char *numbers = apr_psprintf(
-        p, "%d %d %d %d", (int)type, config_number(place->threads, 1),
+        p, "%d %d %d %d %d", (int)site->type, (int)site->protocol,
+        config_number(place->threads, 1),
         config_number(place->spawn_method, SPAWN_DEFAULT), site->link);
+    const char *interpreters = apr_array_pstrcat(
+        p, definitions_interpreters(p, place, site->type), ' ');
     const char *setenv = place->setenv
                              ? apr_array_pstrcat(
                                    p, definitions_setenv(p, place), '\n')
@@ -70,8 +87,8 @@ const char *definition_key(apr_pool_t *p, const struct place_config *place,
 
     return apr_pstrcat(p, root, "\n", numbers, "\n",
                        or_empty(site->startup_file), "\n",
-                       config_environment(place), "\n",
-                       or_empty(definitions_interpreter(place, type)), "\n",
+                       or_empty(site->command), "\n",
+                       config_environment(place), "\n", interpreters, "\n",
                        or_empty(place->user), "\n", or_empty(place->group),
-                       "\n", base_uri_of(site, type), "\n", setenv, NULL);
+                       "\n", base_uri_of(site), "\n", setenv, NULL);
 }

@@ -10,7 +10,6 @@
 /* root: site->root, or DYNAMIC_ROOT for the template of a place. From p. */
 #define DYNAMIC_ROOT "*"
 const char *definition_key(apr_pool_t *p, const struct place_config *place,
-                           const struct site *site, const char *root,
-                           enum apppool_type type);
+                           const struct site *site, const char *root);
 
 #endif

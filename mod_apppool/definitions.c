@@ -70,11 +70,10 @@ static bool same_limits(const struct place_config *a,
 }
 
 static void add(struct walk *walk, const struct place_config *place,
-                const struct site *site, const char *root,
-                enum apppool_type type)
+                const struct site *site, const char *root)
 {
     struct definitions *out = walk->out;
-    const char *key = definition_key(walk->pool, place, site, root, type);
+    const char *key = definition_key(walk->pool, place, site, root);
     struct definition *found = apr_hash_get(out->by_key, key,
                                             APR_HASH_KEY_STRING);
 
@@ -90,29 +89,12 @@ static void add(struct walk *walk, const struct place_config *place,
         return;
     }
     found = apr_palloc(walk->pool, sizeof(*found));
-    *found = (struct definition){.key = key, .site = *site, .type = type,
-                                 .place = place, .server = walk->server,
+    *found = (struct definition){.key = key, .site = *site, .place = place,
+                                 .server = walk->server,
                                  .dynamic = strcmp(root, DYNAMIC_ROOT) == 0};
     found->site.root = root;
     apr_hash_set(out->by_key, key, APR_HASH_KEY_STRING, found);
     APR_ARRAY_PUSH(out->all, struct definition *) = found;
-}
-
-bool definitions_need_type(const struct place_config *place,
-                           const struct site *site)
-{
-    return site->type == TYPE_AUTO && (place->ruby || place->python);
-}
-
-static void add_types(struct walk *walk, const struct place_config *place,
-                      const struct site *site, const char *root)
-{
-    if (definitions_need_type(place, site)) {
-        add(walk, place, site, root, TYPE_RACK);
-        add(walk, place, site, root, TYPE_WSGI);
-    } else {
-        add(walk, place, site, root, site->type);
-    }
 }
 
 /* One combination: the place it merges to, and the application there. */
@@ -126,12 +108,12 @@ static void on_leaf(struct walk *walk, const struct place_config *place)
     walk->n_leaves++;
     if (site_find(walk->pool, place, walk->server, core->ap_document_root,
                   walk->base, &site)) {
-        add_types(walk, place, &site, site.root);
+        add(walk, place, &site, site.root);
     }
     if (allowed != NULL && config_enabled(place) && walk->base == NULL &&
         config_naming(&place->app_root, walk->server) == NULL) {
         site.root = DYNAMIC_ROOT;
-        add_types(walk, place, &site, DYNAMIC_ROOT);
+        add(walk, place, &site, DYNAMIC_ROOT);
     }
 }
 
@@ -317,15 +299,14 @@ struct definitions *definitions_collect(apr_pool_t *p, server_rec *s)
 const struct definition *definitions_find(const struct definitions *all,
                                           apr_pool_t *p,
                                           const struct place_config *place,
-                                          const struct site *site,
-                                          enum apppool_type type)
+                                          const struct site *site)
 {
-    const char *key = definition_key(p, place, site, site->root, type);
+    const char *key = definition_key(p, place, site, site->root);
     const struct definition *found = apr_hash_get(all->by_key, key,
                                                   APR_HASH_KEY_STRING);
 
     if (found == NULL) {
-        key = definition_key(p, place, site, DYNAMIC_ROOT, type);
+        key = definition_key(p, place, site, DYNAMIC_ROOT);
         found = apr_hash_get(all->by_key, key, APR_HASH_KEY_STRING);
     }
     return found;

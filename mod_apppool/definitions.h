@@ -15,7 +15,6 @@ struct definition {
     const char *key;
     apr_uint32_t number;    /* 0: none given yet */
     struct site site;
-    enum apppool_type type;
     bool dynamic;           /* a template for roots that PoolAllowRoots admits;
                                site.root is "*" */
     const struct place_config *place; /* of whoever came first */
@@ -36,25 +35,21 @@ struct definitions {
 struct definitions *definitions_collect(apr_pool_t *p, server_rec *s);
 
 /*
- * The definition for a site with this type. *dynamic_r: it is a template, the
- * root has to go with the request. NULL: the configuration knows none.
+ * The definition for a site; where it is a template the root has to go with
+ * the request. NULL: the configuration knows none.
  */
 const struct definition *definitions_find(const struct definitions *all,
                                           apr_pool_t *p,
                                           const struct place_config *place,
-                                          const struct site *site,
-                                          enum apppool_type type);
+                                          const struct site *site);
 
 /*
- * Does the pool have to be told the type, because an interpreter was named
- * that would not suit the other ones? Else TYPE_AUTO does.
+ * The interpreters named here that an application of this type may need, each
+ * as "PoolRuby=/usr/bin/ruby"; from p.
  */
-bool definitions_need_type(const struct place_config *place,
-                           const struct site *site);
-
-/* What is sent as the interpreter of a type; NULL: the language's usual one. */
-const char *definitions_interpreter(const struct place_config *place,
-                                    enum apppool_type type);
+apr_array_header_t *definitions_interpreters(apr_pool_t *p,
+                                             const struct place_config *place,
+                                             enum apppool_type type);
 
 /* The names and values of PoolSetEnv, "NAME=VALUE", sorted; from p. */
 apr_array_header_t *definitions_setenv(apr_pool_t *p,

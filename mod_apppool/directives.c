@@ -20,6 +20,8 @@
 #include <http_core.h>
 
 #include "apppool/protocol.h"
+#include "app_type.h"
+#include "site.h"
 
 /* httpd allows it in more places than "anywhere" means (If, Files, Proxy). */
 #define NOT_A_PLACE (NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY)
@@ -361,11 +363,36 @@ static const char *set_app_type(cmd_parms *cmd, void *placev, const char *arg)
     struct place_config *place = placev;
     const char *error = refuse_place(cmd);
 
-    if (error == NULL && strcmp(arg, "rack") && strcmp(arg, "wsgi")) {
-        error = apr_psprintf(cmd->pool, "PoolAppType: '%s' is neither rack nor "
-                             "wsgi", arg);
+    if (error == NULL && app_type_of_name(arg) < 0) {
+        error = apr_psprintf(cmd->pool, "PoolAppType: '%s' is none of rack, "
+                             "wsgi, asgi, node, psgi, php and command", arg);
     }
     return error ? error : set_naming(cmd, &place->app_type, arg);
+}
+
+static const char *set_app_protocol(cmd_parms *cmd, void *placev,
+                                    const char *arg)
+{
+    struct place_config *place = placev;
+    const char *error = refuse_place(cmd);
+
+    if (error == NULL && site_protocol_of_name(arg) == 0) {
+        error = apr_psprintf(cmd->pool, "PoolAppProtocol: '%s' is none of "
+                             "scgi, http and fastcgi", arg);
+    }
+    return error ? error : set_naming(cmd, &place->app_protocol, arg);
+}
+
+static const char *set_app_command(cmd_parms *cmd, void *placev,
+                                   const char *arg)
+{
+    struct place_config *place = placev;
+    const char *error = refuse_place(cmd);
+
+    if (error == NULL && site_command_words(cmd->temp_pool, arg)->nelts == 0) {
+        error = "PoolAppCommand takes a program and its arguments, in quotes";
+    }
+    return error ? error : set_naming(cmd, &place->app_command, arg);
 }
 
 static const char *set_startup_file(cmd_parms *cmd, void *placev,
@@ -485,6 +512,9 @@ ONCE_NUMBER_RULE(user_switching, 0, 1)
 TEXT_RULE(environment, check_environment, 0)
 TEXT_RULE(ruby, check_interpreter, 0)
 TEXT_RULE(python, check_interpreter, 0)
+TEXT_RULE(node, check_interpreter, 0)
+TEXT_RULE(perl, check_interpreter, 0)
+TEXT_RULE(php, check_interpreter, 0)
 TEXT_RULE(user, check_app_user, 0)
 TEXT_RULE(group, check_group, 0)
 TEXT_RULE(restart_dir, check_below_root, 0)
@@ -561,10 +591,17 @@ const command_rec apppool_commands[] = {
                   "folder of the application; default: the folder above a "
                   "DocumentRoot named public"),
     AP_INIT_TAKE1("PoolAppType", set_app_type, NULL, PLACE,
-                  "rack or wsgi; default: by the startup file"),
+                  "rack, wsgi, asgi, node, psgi, php or command; default: by "
+                  "the startup file"),
     AP_INIT_TAKE1("PoolStartupFile", set_startup_file, NULL, PLACE,
                   "file that is the application, absolute or below its root; "
                   "default: by PoolAppType"),
+    AP_INIT_TAKE1("PoolAppCommand", set_app_command, NULL, PLACE,
+                  "program that is the application and its arguments, in "
+                  "quotes; $PORT stands for a free port; default: none"),
+    AP_INIT_TAKE1("PoolAppProtocol", set_app_protocol, NULL, PLACE,
+                  "what a command speaks: scgi, http or fastcgi; default: "
+                  "http"),
     AP_INIT_TAKE12("PoolBaseURI", set_base_uri, NULL, PLACE,
                    "URI below which an application lives and, in a vhost, its "
                    "folder; default: none"),
@@ -577,6 +614,10 @@ const command_rec apppool_commands[] = {
     TEXT("PoolRuby", ruby, "ruby interpreter; default: ruby from PATH"),
     TEXT("PoolPython", python,
          "python interpreter; default: python3 from PATH"),
+    TEXT("PoolNode", node, "node interpreter; default: node from PATH"),
+    TEXT("PoolPerl", perl, "perl interpreter; default: perl from PATH"),
+    TEXT("PoolPhp", php,
+         "PHP's FastCGI program; default: php-cgi from PATH"),
     TEXT("PoolUser", user,
          "user the application runs as; default: the owner of its startup "
          "file"),
@@ -604,11 +645,13 @@ const command_rec apppool_commands[] = {
     NUMBER("PoolStartTimeout", start_timeout_s,
            "seconds a process may take to start; default: 90"),
     NUMBER("PoolConcurrency", concurrency,
-           "requests at once in one process; default: PoolThreads"),
-    NUMBER("PoolThreads", threads, "threads of one process; default: 1"),
+           "requests at once in one process, 0 = no limit; default: "
+           "PoolThreads for rack, wsgi and psgi, 1 for php, else 0"),
+    NUMBER("PoolThreads", threads,
+           "threads of one process of rack, wsgi or psgi; default: 1"),
     AP_INIT_TAKE1("PoolSpawnMethod", set_spawn_method, NULL, PLACE,
                   "smart (load once, fork for each process) or direct; "
-                  "default: smart"),
+                  "default: smart for rack, wsgi and psgi, else direct"),
     FLAG("PoolPreStart", pre_start,
          "start PoolMinInstances processes with httpd; default: off"),
     FLAG("PoolRollingRestart", rolling_restart,

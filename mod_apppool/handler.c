@@ -300,23 +300,15 @@ static int find_definition(struct work *w)
 {
     const struct pool_settings *once = config_once(w->r->server);
     const struct site *site = &w->found->site;
-    enum apppool_type type = site->type;
 
-    if (definitions_need_type(w->place, site)) {
-        type = w->found->type;
-    }
     w->definition = definitions_find(once->definitions, w->r->pool, w->place,
-                                     site, type);
+                                     site);
     if (w->definition != NULL) {
         return OK;
     }
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, w->r, "application %s: %s",
-                  site->root, w->found->type == TYPE_AUTO && type == TYPE_AUTO &&
-                  definitions_need_type(w->place, site)
-                      ? "httpd cannot see its startup file; name its type with "
-                        "PoolAppType"
-                      : "the configuration names no such root, and no pattern "
-                        "of PoolAllowRoots can admit it");
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, w->r, "application %s: the "
+                  "configuration names no such root, and no pattern of "
+                  "PoolAllowRoots can admit it", site->root);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 

@@ -169,21 +169,13 @@ static bool is_elsewhere(request_rec *r, const struct place_config *place,
     return !by_section && base == NULL && !site_is_below(r->filename, docroot);
 }
 
-static bool detect(request_rec *r, struct resolved *state)
+static bool detect(request_rec *r, const struct site *site)
 {
     struct child *child = config_once(r->server)->child;
-    const struct site *site = &state->site;
-    enum startup found;
 
-    state->type = site->type;
-    if (child == NULL || site->type != TYPE_AUTO || site->startup_file) {
-        return true;
-    }
-    found = startup_find(child_startup(child), site->root, site->link);
-    if (found == STARTUP_RACK || found == STARTUP_WSGI) {
-        state->type = found == STARTUP_RACK ? TYPE_RACK : TYPE_WSGI;
-    }
-    return found != STARTUP_NONE || !site->detected;
+    return child == NULL || site->type != TYPE_AUTO || !site->detected ||
+           startup_find(child_startup(child), site->root, site->link) !=
+               STARTUP_NONE;
 }
 
 static bool look_for_application(request_rec *r)
@@ -205,7 +197,7 @@ static bool look_for_application(request_rec *r)
         return false;
     }
     state->script_name = script_name(r, &state->site, &place->app_root);
-    return state->script_name != NULL && detect(r, state);
+    return state->script_name != NULL && detect(r, &state->site);
 }
 
 /* Does an application answer here, when no file does? Fills r's state. */

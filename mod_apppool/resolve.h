@@ -15,7 +15,6 @@
 struct resolved {
     struct site site;
     const char *script_name; /* "" or "/path": the request's uri begins so */
-    enum apppool_type type;  /* by the startup file found, or as configured */
     bool too_long;           /* no file system has a name like this */
     bool belongs;            /* an application answers if no file does */
     const char *looked_for;  /* the uri that `belongs` was found for */

@@ -7,6 +7,8 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#include "app_type.h"
+
 #define PUBLIC "/public"
 
 bool site_is_below(const char *path, const char *folder)
@@ -47,24 +49,60 @@ const struct base_uri *site_base_uri(const server_rec *s, const char *uri)
     return best;
 }
 
-static enum apppool_type type_of_name(const char *name)
+apr_array_header_t *site_command_words(apr_pool_t *p, const char *command)
 {
-    return strcmp(name, "rack") == 0 ? TYPE_RACK : TYPE_WSGI;
+    apr_array_header_t *words = apr_array_make(p, 8, sizeof(char *));
+
+    while (*command != '\0') {
+        const char *word = ap_getword_conf(p, &command);
+
+        APR_ARRAY_PUSH(words, const char *) = word;
+    }
+    return words;
 }
 
-/* By PoolAppType, else by the extension of PoolStartupFile. */
-static enum apppool_type type_of(const char *type, const char *startup_file)
+enum apppool_protocol site_protocol_of_name(const char *name)
 {
-    const char *extension = startup_file ? strrchr(startup_file, '.') : NULL;
+    static const struct {
+        const char *name;
+        enum apppool_protocol protocol;
+    } all[] = {{"scgi", PROTOCOL_SCGI},
+               {"http", PROTOCOL_HTTP},
+               {"fastcgi", PROTOCOL_FASTCGI}};
+    size_t i;
 
-    if (type != NULL) {
-        return type_of_name(type);
+    for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (strcmp(name, all[i].name) == 0) {
+            return all[i].protocol;
+        }
     }
-    if (extension != NULL && strcmp(extension, ".ru") == 0) {
-        return TYPE_RACK;
+    return 0;
+}
+
+/* By PoolAppType, else by a command or the name of PoolStartupFile. */
+static enum apppool_type type_of(const char *type, const struct site *site)
+{
+    int number = type != NULL ? app_type_of_name(type) : -1;
+
+    if (number >= 0) {
+        return (enum apppool_type)number;
     }
-    return extension != NULL && strcmp(extension, ".py") == 0 ? TYPE_WSGI
-                                                              : TYPE_AUTO;
+    if (site->command != NULL) {
+        return TYPE_COMMAND;
+    }
+    return site->startup_file != NULL ? app_type_of_file(site->startup_file)
+                                      : TYPE_AUTO;
+}
+
+static void find_program(const struct place_config *place, const server_rec *s,
+                         struct site *site)
+{
+    const char *protocol = config_naming(&place->app_protocol, s);
+
+    site->startup_file = config_naming(&place->startup_file, s);
+    site->command = config_naming(&place->app_command, s);
+    site->protocol = protocol ? site_protocol_of_name(protocol) : 0;
+    site->type = type_of(config_naming(&place->app_type, s), site);
 }
 
 /* A PoolAppRoot of a section: the innermost, it wins. */
@@ -129,9 +167,7 @@ bool site_find(apr_pool_t *p, const struct place_config *place,
     const char *top_root = config_naming(&place->app_root, s);
 
     *site_r = (struct site){.base_uri = ""};
-    site_r->startup_file = config_naming(&place->startup_file, s);
-    site_r->type = type_of(config_naming(&place->app_type, s),
-                           site_r->startup_file);
+    find_program(place, s, site_r);
     if (!config_enabled(place)) {
         return false;
     }

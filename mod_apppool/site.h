@@ -20,6 +20,8 @@ struct site {
     const char *base_uri; /* as configured; "" at the root, or where only the
                              request tells */
     const char *startup_file; /* NULL: by type */
+    const char *command;      /* as written; NULL: none */
+    enum apppool_protocol protocol; /* PoolAppProtocol; 0: by type */
     enum apppool_type type;   /* TYPE_AUTO: by the startup file found */
     bool link;
     bool detected;        /* nobody named the root: it is an application's only
@@ -34,6 +36,12 @@ struct site {
 bool site_find(apr_pool_t *p, const struct place_config *place,
                const server_rec *s, const char *docroot,
                const struct base_uri *base, struct site *site_r);
+
+/* The words of a PoolAppCommand by httpd's rules of quoting; from p. */
+apr_array_header_t *site_command_words(apr_pool_t *p, const char *command);
+
+/* "scgi", "http", "fastcgi"; 0: none of them. */
+enum apppool_protocol site_protocol_of_name(const char *name);
 
 /*
  * The base URI of server s that uri is at or below, the longest one; NULL:

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "app_type.h"
+
 #define LINES 512
 #define FRESH apr_time_from_sec(1)
 #define PATH_SIZE 4352 /* a root, a slash and a file's name */
@@ -29,16 +31,6 @@ struct line {
 struct startup_cache {
     apr_thread_mutex_t *mutex;
     struct line lines[LINES];
-};
-
-/* The first of these that is there decides. */
-static const struct {
-    const char *name;
-    enum startup means;
-} files[] = {
-    {"config.ru", STARTUP_RACK},
-    {"passenger_wsgi.py", STARTUP_WSGI},
-    {"wsgi.py", STARTUP_WSGI}
 };
 
 struct startup_cache *startup_cache_new(apr_pool_t *p)
@@ -56,11 +48,11 @@ static enum startup look(const char *root, bool link)
     struct stat info;
     size_t i;
 
-    for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+    for (i = 0; i < APP_N_STARTUP_FILES; i++) {
         apr_snprintf(path, sizeof(path), "%s%s/%s", root, link ? "/.." : "",
-                     files[i].name);
+                     app_startup_files[i].name);
         if (stat(path, &info) == 0 && S_ISREG(info.st_mode)) {
-            return files[i].means;
+            return STARTUP_FOUND;
         }
         if (errno == EACCES) {
             return STARTUP_HIDDEN;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * startup.h - which startup file a folder holds, remembered for a second.
+ * startup.h - does a folder hold a startup file; remembered for a second.
  *
  * So a new file needs no restart of httpd, and a busy site no look per request.
  * That there is none is not remembered.
@@ -20,13 +20,12 @@ struct startup_cache *startup_cache_new(apr_pool_t *p);
 
 enum startup {
     STARTUP_NONE,   /* no startup file */
-    STARTUP_RACK,
-    STARTUP_WSGI,
+    STARTUP_FOUND,
     STARTUP_HIDDEN  /* httpd may not look into the folder */
 };
 
 /*
- * What `root` holds; with `link` root is a link to a folder in it. At most a
+ * Is one in `root`? With `link` root is a link to a folder in it. At most a
  * second old.
  */
 enum startup startup_find(struct startup_cache *cache, const char *root,

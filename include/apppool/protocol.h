@@ -62,7 +62,7 @@ struct wire_header {
     X(6,  AGE_US,         U64,  0, "how long the client has waited already")  \
     X(7,  SLOT,           U32,  0, "line of the client's board")              \
     X(8,  PID,            U32,  0, "process id, for logs and status only")    \
-    X(9,  PROTOCOL,       U32,  0, "enum apppool_protocol")                   \
+    X(9,  PROTOCOL,       U32,  0, "enum apppool_protocol; absent: by type")  \
     X(10, STATUS,         U32,  0, "enum wire_status, or errno on the link")  \
     X(11, MESSAGE,        TEXT, WIRE_MAX_STRING, "what went wrong, for logs") \
     X(12, PAGE,           TEXT, WIRE_MAX_STRING, "the same as an HTML page")  \
@@ -83,11 +83,11 @@ struct wire_header {
     X(27, PRELOADER,      U32,  0, "process number of a preloader")           \
     X(28, WAIT_ACCEPT,    U32,  0, "1: answer when it has been accepted")     \
     X(29, SLOT_GENERATION,U32,  0, "generation of the slot's word, 16 bit")   \
-    X(30, TYPE,           U32,  0, "enum apppool_type")                       \
+    X(30, TYPE,           U32,  0, "enum apppool_type; of a process: known")  \
     X(31, STARTUP_FILE,   TEXT, WIRE_MAX_ROOT, "absolute or below the root")  \
     X(32, COMMAND,        LIST, 32768, "words of PoolAppCommand")             \
     X(33, ENVIRONMENT,    TEXT, 256, "PoolAppEnvironment")                    \
-    X(34, INTERPRETER,    TEXT, WIRE_MAX_ROOT, "ruby, /usr/bin/python3 ...")  \
+    X(34, INTERPRETERS,   LIST, 5 * WIRE_MAX_ROOT, "PoolRuby=ruby ...")       \
     X(35, USER,           TEXT, 256, "PoolUser; absent: the owner")           \
     X(36, GROUP,          TEXT, 256, "PoolGroup; absent: the user's own")     \
     X(37, SETENV,         LIST, 65536, "NAME=VALUE of PoolSetEnv")            \
@@ -108,7 +108,7 @@ struct wire_header {
     X(52, MAX_QUEUE,      U32,  0, "PoolMaxQueueSize")                        \
     X(53, QUEUE_TIMEOUT_S,U32,  0, "PoolQueueTimeout, seconds")               \
     X(54, START_TIMEOUT_S,U32,  0, "PoolStartTimeout, seconds")               \
-    X(55, CONCURRENCY,    U32,  0, "PoolConcurrency; 0 = unlimited")          \
+    X(55, CONCURRENCY,    U32,  0, "0 = unlimited; absent: by type")          \
     X(56, MEMORY_MIB,     U32,  0, "PoolMemoryLimit, MiB")                    \
     X(57, FLAGS,          U32,  0, "enum apppool_define_flags")               \
     X(58, RESTART_DIR,    TEXT, WIRE_MAX_ROOT, "PoolRestartDir")              \
@@ -213,7 +213,7 @@ enum watch_seen {
 #define DEFINE_NEEDS (F(APP) | F(ROOT) | F(TYPE))
 #define DEFINE_TAKES                                                          \
     (F(STARTUP_FILE) | F(COMMAND) | F(PROTOCOL) | F(ENVIRONMENT) |            \
-     F(INTERPRETER) | F(USER) | F(GROUP) | F(SETENV) | F(THREADS) |           \
+     F(INTERPRETERS) | F(USER) | F(GROUP) | F(SETENV) | F(THREADS) |           \
      F(SPAWN_METHOD) | F(BASE_URI) | F(MIN_INSTANCES) | F(MAX_PER_APP) |      \
      F(MAX_REQUESTS) | F(MAX_REQUEST_S) | F(MAX_QUEUE) | F(QUEUE_TIMEOUT_S) | \
      F(START_TIMEOUT_S) | F(CONCURRENCY) | F(MEMORY_MIB) | F(FLAGS) |         \
@@ -279,7 +279,7 @@ enum watch_seen {
     X(81, CHANNEL_NEW, FROM_MASTER, F(CLIENT) | F(CHANNEL), 0, 1, 2,          \
       "the engine's end and, when just made, the client's")                   \
     X(82, SPAWNED, FROM_MASTER, F(PROCESS) | F(APP) | F(PID), F(LISTENERS) |  \
-      F(PRELOADER) | F(LISTENER) | F(STATUS), 0, 1,                           \
+      F(PRELOADER) | F(LISTENER) | F(STATUS) | F(TYPE), 0, 1,                 \
       "it runs; its output. STATUS 1: told to a new engine, was READY")       \
     X(83, SPAWN_ERROR, FROM_MASTER, F(PROCESS) | F(STATUS) | F(MESSAGE), 0,   \
       0, 0, "it could not be started, errno; the number is gone")             \
@@ -318,7 +318,7 @@ enum watch_seen {
       "its peer closed it; no answer")                                        \
     X(104, ADOPT, FROM_ENGINE, F(APP) | F(ROOT), F(LOWER) | F(LOWEST_USER),   \
       0, 0, "a root that only a client named; APP 0: no template -> ADOPTED") \
-    X(105, READY, FROM_ENGINE, F(PROCESS), 0, 0, 0,                           \
+    X(105, READY, FROM_ENGINE, F(PROCESS), F(TYPE), 0, 0,                     \
       "the start is over, its time-out and patience too; no answer")         \
     /* engine -> master -> watcher */                                         \
     X(111, WATCH, FROM_ENGINE | FROM_MASTER, F(APP) | F(NUMBER), 0, 0, 0,     \

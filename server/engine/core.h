@@ -158,6 +158,10 @@ void core_process_ready(struct core_process *process, int64_t now_us);
 void core_spawn_failed(struct core_process *process, const char *text,
                        int64_t now_us);
 
+/* This preloader's application has none after all (its limits say so by now):
+ * it ends by itself, and what waits for it is started directly. */
+void core_preloader_is_useless(struct core_process *preloader, int64_t now_us);
+
 /* The process has ended, asked or not, in whatever state; frees it. A process
  * that dies before it was ready is a failed spawn: use core_spawn_failed first. */
 void core_process_gone(struct core_process *process, int64_t now_us);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "admin.h"
+#include "app_type.h"
 #include "client.h"
 #include "lease.h"
 #include "link.h"
@@ -42,14 +43,6 @@ struct definition *definition_find(struct engine *engine, uint32_t number)
     return apr_hash_get(engine->definitions, &number, sizeof number);
 }
 
-const char *definition_type_name(uint32_t type)
-{
-    static const char *const names[] = { "auto", "rack", "wsgi", "asgi",
-                                         "node", "psgi", "php", "command" };
-
-    return type < sizeof names / sizeof *names ? names[type] : "?";
-}
-
 void definition_on_configure(struct engine *engine, struct wire_message *m)
 {
     struct core_limits limits = {
@@ -71,38 +64,24 @@ void definition_on_configure(struct engine *engine, struct wire_message *m)
     }
 }
 
-static bool is_smart(const struct wire_message *m)
-{
-    uint32_t method = wire_get_u32(m, FIELD_SPAWN_METHOD, SPAWN_DEFAULT);
-    uint32_t type = wire_get_u32(m, FIELD_TYPE, TYPE_AUTO);
-
-    if (method != SPAWN_DEFAULT) {
-        return method == SPAWN_SMART;
-    }
-    return type == TYPE_AUTO || type == TYPE_RACK || type == TYPE_WSGI ||
-           type == TYPE_PSGI;
-}
-
 static struct core_app_limits read_limits(const struct engine *engine,
                                           const struct wire_message *m)
 {
     bool is_configured = engine->generation != 0 || engine->coming != 0;
     uint32_t flags = wire_get_u32(m, FIELD_FLAGS, 0);
-    uint32_t threads = wire_get_u32(m, FIELD_THREADS, 1);
     struct core_app_limits limits = {
         .min_instances = wire_get_u32(
             m, FIELD_MIN_INSTANCES, is_configured ? DEFAULT_MIN_INSTANCES : 0),
         .max_per_app = wire_get_u32(m, FIELD_MAX_PER_APP, 0),
         .max_requests = wire_get_u32(m, FIELD_MAX_REQUESTS, 0),
         .max_queue = wire_get_u32(m, FIELD_MAX_QUEUE, DEFAULT_MAX_QUEUE),
-        .concurrency = wire_get_u32(m, FIELD_CONCURRENCY, threads),
+        .concurrency = wire_get_u32(m, FIELD_CONCURRENCY, 1),
         .memory_mib = wire_get_u32(m, FIELD_MEMORY_MIB, 0),
         .max_request_us = wire_get_u32(m, FIELD_MAX_REQUEST_S, 0) * SECONDS,
         .queue_timeout_us = wire_get_u32(m, FIELD_QUEUE_TIMEOUT_S,
                                          DEFAULT_QUEUE_TIMEOUT_S) * SECONDS,
         .start_timeout_us = wire_get_u32(m, FIELD_START_TIMEOUT_S,
                                          DEFAULT_START_TIMEOUT_S) * SECONDS,
-        .smart = is_smart(m),
         .pre_start = (flags & DEFINE_PRE_START) != 0,
         .not_rolling = (flags & DEFINE_NOT_ROLLING) != 0,
     };
@@ -123,7 +102,8 @@ static struct definition *definition_new(struct engine *engine,
     d->environment = copy_text(m, FIELD_ENVIRONMENT, "");
     d->user = copy_text(m, FIELD_USER, "");
     d->type = wire_get_u32(m, FIELD_TYPE, TYPE_AUTO);
-    d->protocol = wire_get_u32(m, FIELD_PROTOCOL, PROTOCOL_SCGI);
+    d->is_auto = d->type == TYPE_AUTO;
+    d->protocol = wire_get_u32(m, FIELD_PROTOCOL, 0);
     d->log_fd = -1;
     d->engine = engine;
     TAILQ_INIT(&d->restart_waits);
@@ -132,9 +112,46 @@ static struct definition *definition_new(struct engine *engine,
     return d;
 }
 
+/* What the type decides where nobody said it. */
+static void apply_type(struct definition *d)
+{
+    if (!d->says_concurrency) {
+        d->limits.concurrency = app_type_concurrency(d->type, d->threads);
+    }
+    d->limits.smart = d->method != SPAWN_DIRECT &&
+                      app_type(d->type)->can_be_smart;
+}
+
+void definition_set_type(struct definition *d, enum apppool_type type)
+{
+    if (!d->is_auto || d->type == type) {
+        return;
+    }
+    d->type = type;
+    apply_type(d);
+    if (d->app != NULL) {
+        core_app_set_limits(d->app, &d->limits, engine_now(d->engine));
+    }
+}
+
+static void read_definition(struct definition *d, const struct wire_message *m)
+{
+    d->generation = d->engine->coming;
+    d->flags = wire_get_u32(m, FIELD_FLAGS, 0);
+    d->limits = read_limits(d->engine, m);
+    d->says_concurrency = wire_has(m, FIELD_CONCURRENCY);
+    d->method = wire_get_u32(m, FIELD_SPAWN_METHOD, SPAWN_DEFAULT);
+    d->threads = wire_get_u32(m, FIELD_THREADS, 1);
+    d->memory_mib = d->limits.memory_mib;
+    d->max_per_app = d->limits.max_per_app;
+    d->max_queue = d->limits.max_queue;
+    d->counts_requests = d->limits.max_requests != 0 ||
+                         d->limits.max_request_us != 0;
+    apply_type(d);
+}
+
 void definition_on_define(struct engine *engine, struct wire_message *m)
 {
-    struct core_app_limits limits = read_limits(engine, m);
     struct definition *d = definition_find(engine,
                                            wire_get_u32(m, FIELD_APP, 0));
 
@@ -146,19 +163,13 @@ void definition_on_define(struct engine *engine, struct wire_message *m)
     if (d == NULL) {
         d = definition_new(engine, m);
     }
-    d->generation = engine->coming;
-    d->flags = wire_get_u32(m, FIELD_FLAGS, 0);
-    d->memory_mib = limits.memory_mib;
-    d->max_per_app = limits.max_per_app;
-    d->max_queue = limits.max_queue;
-    d->counts_requests = limits.max_requests != 0 ||
-                         limits.max_request_us != 0;
+    read_definition(d, m);
     fd_close(&d->log_fd);
     d->log_fd = wire_take_fd(m, 0);
     if (d->app == NULL) {
-        d->app = core_app_add(engine->core, &limits, d, engine_now(engine));
+        d->app = core_app_add(engine->core, &d->limits, d, engine_now(engine));
     } else {
-        core_app_set_limits(d->app, &limits, engine_now(engine));
+        core_app_set_limits(d->app, &d->limits, engine_now(engine));
     }
 }
 

@@ -18,7 +18,12 @@ struct definition {
     char *root;           /* owned */
     char *environment;    /* owned; PoolAppEnvironment */
     uint32_t type;        /* enum apppool_type; AUTO until a start told it */
-    uint32_t protocol;    /* enum apppool_protocol */
+    bool is_auto;         /* by the startup file found at each start */
+    struct core_app_limits limits; /* the default of the type's included */
+    bool says_concurrency; /* PoolConcurrency */
+    uint32_t method;      /* enum apppool_spawn_method */
+    uint32_t threads;     /* PoolThreads */
+    uint32_t protocol;    /* enum apppool_protocol; 0: by type */
     uint32_t flags;       /* enum apppool_define_flags */
     char *user;           /* of its processes, as spawn told; "" before */
     uint32_t memory_mib;  /* PoolMemoryLimit; 0: none */
@@ -67,6 +72,10 @@ void definition_sweep(struct engine *engine);
 /* All of them; for the end. */
 void definition_free_all(struct engine *engine);
 
-const char *definition_type_name(uint32_t type); /* "wsgi"; "auto" */
+/*
+ * A start has told what it found: limits whose default the type decides follow.
+ * No-op where it is known.
+ */
+void definition_set_type(struct definition *d, enum apppool_type type);
 
 #endif

@@ -72,7 +72,7 @@ static int send_offer(struct request *request, struct slot *slot,
     wire_put_u32(&m, FIELD_SLOT_GENERATION, slot_generation(word));
     wire_put_u32(&m, FIELD_PID, (uint32_t)slot->running->pid);
     wire_put_u32(&m, FIELD_PROCESS, slot->running->number);
-    wire_put_u32(&m, FIELD_PROTOCOL, slot->running->definition->protocol);
+    wire_put_u32(&m, FIELD_PROTOCOL, running_protocol(slot->running));
     wire_put_u64(&m, FIELD_QUEUE_US, waited > 0 ? (uint64_t)waited : 0);
     wire_put_u64(&m, FIELD_SPAWN_US, (uint64_t)request->waiter.spawn_us);
     wire_put_u32(&m, FIELD_FULL, is_full(slot->running->definition));
@@ -135,7 +135,8 @@ void lend_hand_out(struct engine *engine, struct core_waiter *waiter,
 
 /* Connections ---------------------------------------------------------------- */
 
-/* The process has answered a probe: it is back from the request before. */
+/* The process has answered a probe: it has started, or is back from the
+ * request before. */
 static void on_probe(struct engine *engine, struct wire_message *m, bool clean)
 {
     struct running *running =
@@ -146,7 +147,9 @@ static void on_probe(struct engine *engine, struct wire_message *m, bool clean)
     if (clean) {
         link_revoke(engine, 0, wire_get_u32(m, FIELD_SLOT, 0));
     }
-    if (clean && running != NULL && running->core != NULL) {
+    if (clean && running != NULL && !running->ready) {
+        running_on_accepted(running);
+    } else if (clean && running != NULL && running->core != NULL) {
         core_process_clean(running->core, engine_now(engine));
     }
 }

@@ -230,9 +230,10 @@ void link_fork(struct engine *engine, uint32_t process, uint32_t preloader,
          { FIELD_PRELOADER, preloader }, { FIELD_LISTENER, listener });
 }
 
-void link_ready(struct engine *engine, uint32_t process)
+void link_ready(struct engine *engine, uint32_t process,
+                enum apppool_type type)
 {
-    SEND(engine, MSG_READY, { FIELD_PROCESS, process });
+    SEND(engine, MSG_READY, { FIELD_PROCESS, process }, { FIELD_TYPE, type });
 }
 
 void link_kill(struct engine *engine, uint32_t process, int signal)

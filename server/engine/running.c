@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "app_type.h"
 #include "lease.h"
 #include "lend.h"
 #include "link.h"
@@ -91,6 +92,7 @@ void running_start(struct engine *engine, struct core_process *process,
         struct running *parent = core_process_baton(preloader);
 
         memcpy(running->user, parent->user, sizeof running->user);
+        running->type = parent->type;
         link_fork(engine, running->number, core_process_number(preloader),
                   listener);
     } else {
@@ -205,6 +207,7 @@ static void remember(struct engine *engine, struct wire_message *m)
     running->forked_by = wire_get_u32(m, FIELD_PRELOADER, 0);
     running->listener = wire_get_u32(m, FIELD_LISTENER, 0);
     running->ready = wire_get_u32(m, FIELD_STATUS, 0) != 0;
+    running->type = wire_get_u32(m, FIELD_TYPE, definition->type);
     set_output(running, m);
 }
 
@@ -226,16 +229,27 @@ void running_on_spawned(struct engine *engine, struct wire_message *m)
     running_log(running, LOG_LEVEL_INFO, "started");
 }
 
+/* A process that accepts connections is ready, whatever it reports. */
+static void probe(const struct running *running)
+{
+    struct engine *engine = running->engine;
+
+    link_connect(engine, 0, ++engine->probe_id, running->number, true);
+}
+
 static void take_over(struct running *running)
 {
     struct engine *engine = running->engine;
 
+    definition_set_type(running->definition, running->type);
     running->core = core_process_take_over(
         running->definition->app, running->number, running->ready,
         running->preloader, running->lent_before, engine_now(engine));
     core_process_set_baton(running->core, running);
     if (running->preloader) {
         core_preloader_set_listeners(running->core, running->n_listeners);
+    } else if (!running->ready) {
+        probe(running); /* what it reported may be lost */
     }
 }
 
@@ -290,9 +304,22 @@ static void on_ready(struct running *running)
     running->ready = true;
     output_forget(running->output);
     running_log(running, LOG_LEVEL_INFO, "ready");
-    link_ready(running->engine, running->number);
+    link_ready(running->engine, running->number, running->type);
     core_process_ready(running->core, engine_now(running->engine));
     lease_recall(running->engine); /* of those that it replaces */
+}
+
+void running_on_accepted(struct running *running)
+{
+    on_ready(running);
+}
+
+enum apppool_protocol running_protocol(const struct running *running)
+{
+    uint32_t said = running->definition->protocol;
+
+    return said != 0 ? (enum apppool_protocol)said
+                     : app_type(running->type)->protocol;
 }
 
 /* "SPAWN type=2 uid=5 user=games", by apppool-spawn before it executes. */
@@ -305,9 +332,19 @@ static void on_spawn_says(struct running *running, const char *text)
         running_log(running, LOG_LEVEL_WARN, "odd report of its start");
         return;
     }
-    running->definition->type = type;
+    running->type = type;
     free(running->definition->user);
     running->definition->user = strdup(running->user);
+    definition_set_type(running->definition, type);
+    if (running->core == NULL) {
+        return;
+    }
+    if (running->preloader && !app_type(type)->can_be_smart) {
+        running->failed = true; /* it ends by itself, and it is no failure */
+        core_preloader_is_useless(running->core, engine_now(running->engine));
+    } else if (!app_type(type)->reports) {
+        probe(running);
+    }
 }
 
 /* One packet: a word, perhaps a space and more. */

@@ -19,6 +19,7 @@ struct running {
     struct definition *definition;
     pid_t pid;                 /* 0: not started yet */
     bool preloader;
+    enum apppool_type type;    /* AUTO until its start told it */
     bool ready;
     bool failed;               /* told the core that it will never be ready */
     char user[33];             /* it runs as; "" until it said so */
@@ -43,6 +44,12 @@ void running_retire(struct engine *engine, struct core_process *process,
 void running_kill(struct engine *engine, struct core_process *process,
                   int signal);
 void running_forget(struct engine *engine, struct core_process *process);
+
+/* What it speaks; 0: its type is not known. */
+enum apppool_protocol running_protocol(const struct running *running);
+
+/* It has accepted the engine's probe. */
+void running_on_accepted(struct running *running);
 
 /* Link messages. */
 void running_on_spawned(struct engine *engine, struct wire_message *m);

@@ -215,6 +215,18 @@ void core_spawn_failed(struct core_process *process, const char *text,
     }
 }
 
+void core_preloader_is_useless(struct core_process *preloader, int64_t now_us)
+{
+    struct core_app *app = preloader->app;
+
+    if (preloader->stage == STAGE_STARTING) {
+        core_process_enter(preloader, STAGE_RETIRING);
+        core_end_await(preloader, now_us);
+        core_start_reserved(app, now_us);
+        core_settle(app, now_us);
+    }
+}
+
 int64_t core_start_due(const struct core_app *app)
 {
     const struct core_process *oldest = TAILQ_FIRST(&app->starting);

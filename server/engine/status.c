@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "app_type.h"
 #include "definition.h"
 #include "running.h"
 #include "socket.h"
@@ -118,7 +119,7 @@ static void add_app(void *baton, struct core_app *app)
         json_pack("{s:o, s:s, s:o, s:s, s:s, s:i, s:f, s:I, s:I, s:I, s:I, s:I,"
                   " s:f, s:o, s:i, s:o}",
                   "root", text(d->root),
-                  "type", definition_type_name(d->type),
+                  "type", app_type(d->type)->name,
                   "environment", text(d->environment),
                   "user", d->user,
                   "state", app_state(&view),

@@ -252,6 +252,7 @@ void process_tell(const struct process *p)
     }
     if (p->ready) {
         wire_put_u32(&msg, FIELD_STATUS, 1);
+        wire_put_u32(&msg, FIELD_TYPE, p->type);
     }
     if (p->output >= 0) {
         engine_link_put_copy(&msg, p->output);
@@ -315,5 +316,6 @@ void process_on_ready(struct master *m, struct wire_message *msg)
 
     if (p != NULL && p->pid != 0) {
         p->ready = true;
+        p->type = wire_get_u32(msg, FIELD_TYPE, TYPE_AUTO);
     }
 }

@@ -36,6 +36,7 @@ struct process {
     struct master *m;      /* borrowed */
     int output;            /* read end of stdout and stderr; owned; -1 */
     bool ready;
+    uint32_t type;         /* enum apppool_type; what the engine said at READY */
     enum fork_state fork;
     struct report *report; /* shared with its preloader */
     LIST_ENTRY(process) of_report;

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app_type.h"
+
 #define NUMBER_TEXT 12
 
 /* NULL-terminated words; grows. */
@@ -84,49 +86,51 @@ static void check_readable(const struct spawn *spawn, const char *path,
 
 /* With a loader ------------------------------------------------------------- */
 
-struct loader {
-    const char *file;
-    const char *interpreter; /* where none is configured */
-    const char *directive;   /* that names another */
+/* A language's loader is its row here and its file in server/loaders. */
+static const char *const loaders[] = {
+    [TYPE_RACK] = "rack_loader.rb",
+    [TYPE_WSGI] = "wsgi_loader.py",
+    [TYPE_ASGI] = "asgi_loader.py",
+    [TYPE_NODE] = "node_loader.cjs",
+    [TYPE_PSGI] = "psgi_loader.pl",
 };
 
-static struct loader find_loader(const struct spawn *spawn)
-{
-    struct loader loader = { NULL, NULL, NULL };
-
-    if (spawn->type == TYPE_WSGI) {
-        loader = (struct loader){ "wsgi_loader.py", "python3", "PoolPython" };
-    } else if (spawn->type == TYPE_RACK) {
-        loader = (struct loader){ "rack_loader.rb", "ruby", "PoolRuby" };
-        if (spawn->options.ruby != NULL) {
-            loader.interpreter = spawn->options.ruby;
-        }
-    } else {
-        spawn_fail(spawn, "%s is a %s application, which this version cannot "
-                   "run.", spawn->root, type_name(spawn->type));
-    }
-    return loader;
-}
-
-static const char *loader_path(const struct spawn *spawn,
-                               const struct loader *loader)
+static const char *loader_path(const struct spawn *spawn)
 {
     char *path;
 
-    if (asprintf(&path, "%s/%s", spawn->options.loaders, loader->file) < 0) {
+    if (asprintf(&path, "%s/%s", spawn->options.loaders,
+                 loaders[spawn->type]) < 0) {
         abort();
     }
     return path;
 }
 
-static void make_words(const struct spawn *spawn, const struct loader *loader,
-                       struct words *words)
+/* As the configuration names it, or the usual one of its language. */
+static const char *find_interpreter(const struct spawn *spawn)
+{
+    const struct app_type *type = app_type(spawn->type);
+    size_t name_len = strlen(type->directive), len;
+    const char *at = wire_get_text(&spawn->define, FIELD_INTERPRETERS, &len);
+    const char *end = at + len;
+
+    for (; at != NULL && at < end; at += strlen(at) + 1) {
+        if (strncmp(at, type->directive, name_len) == 0 &&
+            at[name_len] == '=') {
+            return at + name_len + 1;
+        }
+    }
+    return spawn->type == TYPE_RACK && spawn->options.ruby != NULL
+               ? spawn->options.ruby : type->interpreter;
+}
+
+static void make_words(const struct spawn *spawn, struct words *words)
 {
     const char *base_uri = wire_get_text(&spawn->define, FIELD_BASE_URI, NULL);
     unsigned threads = wire_get_u32(&spawn->define, FIELD_THREADS, 1);
 
-    add(words, loader->interpreter);
-    add(words, loader_path(spawn, loader));
+    add(words, find_interpreter(spawn));
+    add(words, loader_path(spawn));
     add(words, "--mode");
     add(words, spawn->options.preload ? "preload" : "direct");
     add(words, "--startup-file");
@@ -134,7 +138,7 @@ static void make_words(const struct spawn *spawn, const struct loader *loader,
     add_number(words, "--listen", SPAWN_FIRST_LISTENER);
     add_number(words, "--listeners", spawn->options.listeners);
     add_number(words, "--report", (unsigned)spawn->report);
-    if (threads > 1) {
+    if (threads > 1 && app_type(spawn->type)->has_threads) {
         add_number(words, "--threads", threads);
     }
     if (base_uri != NULL) {
@@ -159,17 +163,12 @@ static _Noreturn void execute(const struct spawn *spawn, struct words *words,
 
 static _Noreturn void run_loader(const struct spawn *spawn)
 {
-    struct loader loader = find_loader(spawn);
-    const char *named = wire_get_text(&spawn->define, FIELD_INTERPRETER, NULL);
     struct words words = { .list = NULL };
 
-    if (named != NULL) {
-        loader.interpreter = named;
-    }
-    make_words(spawn, &loader, &words);
+    make_words(spawn, &words);
     check_readable(spawn, spawn->startup_file, "startup file");
     check_readable(spawn, words.list[1], "loader");
-    execute(spawn, &words, loader.directive);
+    execute(spawn, &words, app_type(spawn->type)->directive);
 }
 
 /* A command ----------------------------------------------------------------- */
@@ -201,6 +200,19 @@ static _Noreturn void run_command(const struct spawn *spawn)
     execute(spawn, &words, "PoolAppCommand");
 }
 
+/* It has no loader: php-cgi finds its listener at 0 and the files to run in
+ * each request. */
+static _Noreturn void run_php(const struct spawn *spawn)
+{
+    struct words words = { .list = NULL };
+
+    add(&words, find_interpreter(spawn));
+    dup2(SPAWN_FIRST_LISTENER, STDIN_FILENO);
+    fcntl(SPAWN_FIRST_LISTENER, F_SETFD, FD_CLOEXEC);
+    fcntl(spawn->report, F_SETFD, FD_CLOEXEC);
+    execute(spawn, &words, "PoolPhp");
+}
+
 static void open_stdin(const struct spawn *spawn)
 {
     int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -217,6 +229,9 @@ void command_run(struct spawn *spawn)
     close_range((unsigned)spawn->report + 1, ~0u, 0);
     if (spawn->type == TYPE_COMMAND) {
         run_command(spawn);
+    }
+    if (spawn->type == TYPE_PHP) {
+        run_php(spawn);
     }
     run_loader(spawn);
 }

@@ -5,6 +5,9 @@
 #include "spawn.h"
 
 #include <fcntl.h>
+#include <unistd.h>
+
+#include "app_type.h"
 
 void spawn_application(const struct spawn_options *options)
 {
@@ -18,6 +21,9 @@ void spawn_application(const struct spawn_options *options)
     user_choose(&spawn);
     report_send(&spawn, "type=%u uid=%u user=%s", (unsigned)spawn.type,
                 (unsigned)spawn.uid, spawn.user);
+    if (options->preload && !app_type(spawn.type)->can_be_smart) {
+        _exit(0); /* nobody knew its type; the pool starts it directly now */
+    }
     become_user(&spawn);
     command_run(&spawn);
 }

@@ -64,7 +64,6 @@ bool definition_is_from_client(const struct spawn *spawn);
 
 void root_open(struct spawn *spawn);
 void type_find(struct spawn *spawn);
-const char *type_name(enum apppool_type type);
 void user_choose(struct spawn *spawn);
 void become_user(const struct spawn *spawn);
 

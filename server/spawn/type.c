@@ -12,28 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* In the order of DIRECTIVES: the first that is there wins. */
-static const struct {
-    enum apppool_type type;
-    const char *name;
-} startup_files[] = {
-    { TYPE_RACK, "config.ru"         },
-    { TYPE_WSGI, "passenger_wsgi.py" },
-    { TYPE_WSGI, "wsgi.py"           },
-    { TYPE_ASGI, "asgi.py"           },
-    { TYPE_NODE, "app.js"            },
-    { TYPE_PSGI, "app.psgi"          },
-};
-
-#define N_STARTUP_FILES (sizeof(startup_files) / sizeof(*startup_files))
-
-const char *type_name(enum apppool_type type)
-{
-    static const char *const names[] = { "auto", "rack", "wsgi", "asgi",
-                                         "node", "psgi", "php", "command" };
-
-    return (unsigned)type < sizeof(names) / sizeof(*names) ? names[type] : "?";
-}
+#include "app_type.h"
 
 static void set_startup_file(struct spawn *spawn, const char *name)
 {
@@ -64,23 +43,14 @@ static bool find_file(struct spawn *spawn, const char *name)
     return true;
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash != NULL ? slash + 1 : path;
-}
-
 static void use_named_file(struct spawn *spawn, const char *name)
 {
     if (!find_file(spawn, name)) {
         spawn_fail(spawn, "There is no startup file %s in %s (PoolStartupFile)."
                    , name, spawn->root);
     }
-    for (size_t i = 0; i < N_STARTUP_FILES && spawn->type == TYPE_AUTO; i++) {
-        if (strcmp(base_name(name), startup_files[i].name) == 0) {
-            spawn->type = startup_files[i].type;
-        }
+    if (spawn->type == TYPE_AUTO) {
+        spawn->type = app_type_of_file(name);
     }
     if (spawn->type == TYPE_AUTO) {
         spawn_fail(spawn, "The name of %s does not tell the type of the "
@@ -90,7 +60,7 @@ static void use_named_file(struct spawn *spawn, const char *name)
 
 static bool has_type(const struct spawn *spawn, size_t i)
 {
-    return spawn->type == TYPE_AUTO || spawn->type == startup_files[i].type;
+    return spawn->type == TYPE_AUTO || spawn->type == app_startup_files[i].type;
 }
 
 static _Noreturn void fail_none(const struct spawn *spawn)
@@ -98,10 +68,11 @@ static _Noreturn void fail_none(const struct spawn *spawn)
     char names[256] = "";
     size_t n = 0;
 
-    for (size_t i = 0; i < N_STARTUP_FILES; i++) {
+    for (size_t i = 0; i < APP_N_STARTUP_FILES; i++) {
         if (has_type(spawn, i)) {
             n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s",
-                                  n > 0 ? ", " : "", startup_files[i].name);
+                                  n > 0 ? ", " : "",
+                                  app_startup_files[i].name);
         }
     }
     spawn_fail(spawn, "No application was found in %s: it has none of %s "
@@ -110,9 +81,9 @@ static _Noreturn void fail_none(const struct spawn *spawn)
 
 static void search_file(struct spawn *spawn)
 {
-    for (size_t i = 0; i < N_STARTUP_FILES; i++) {
-        if (has_type(spawn, i) && find_file(spawn, startup_files[i].name)) {
-            spawn->type = startup_files[i].type;
+    for (size_t i = 0; i < APP_N_STARTUP_FILES; i++) {
+        if (has_type(spawn, i) && find_file(spawn, app_startup_files[i].name)) {
+            spawn->type = app_startup_files[i].type;
             return;
         }
     }

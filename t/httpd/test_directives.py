@@ -41,7 +41,10 @@ GOOD_ANYWHERE = [
     "PoolLogFile logs/app.log", "PoolFriendlyErrorPages on",
     "PoolBufferUpload on", "PoolBufferResponse on", "PoolBufferMemory 128",
     "PoolBufferMaxFile 0", "PoolResponseHeaderLimit 128", "PoolAppType wsgi",
-    "PoolStartupFile passenger_wsgi.py",
+    "PoolStartupFile passenger_wsgi.py", "PoolAppType asgi", "PoolAppType node",
+    "PoolAppType psgi", "PoolAppType php", 'PoolAppCommand "puma -C \'a b\'"',
+    'PoolAppCommand "/bin/x $PORT"\nPoolAppProtocol fastcgi', "PoolNode node",
+    "PoolPerl /usr/bin/perl", "PoolPhp php-cgi",
 ]
 # (line, what the message must say)
 BAD = [
@@ -72,6 +75,25 @@ BAD = [
     ("PoolBaseURI shop", "/shop.*shop"), ("PoolBaseURI /", "PoolBaseURI"),
     ("PoolBaseURI /a /no/such/root", "/no/such/root"),
     ("PoolBufferDir /no/such/folder", "/no/such/folder"),
+    ("PoolAppProtocol ajp", "ajp.*scgi, http and fastcgi"),
+    ("PoolAppCommand a b", "PoolAppCommand"), ('PoolAppCommand ""', "program"),
+    ("PoolNode /no/such/node", "/no/such/node"),
+]
+# Each line for itself is good.
+CONTRADICTIONS = [
+    ("PoolAppType command", "needs PoolAppCommand"),
+    ("PoolAppType wsgi\nPoolAppCommand x", "PoolAppCommand is for PoolAppType "
+                                           "command only"),
+    ("PoolAppCommand x\nPoolStartupFile y", "PoolStartupFile is not for a "
+                                            "command"),
+    ("PoolAppType rack\nPoolAppProtocol http", "PoolAppProtocol is for "
+                                               "PoolAppCommand"),
+    ("PoolAppProtocol http", "PoolAppProtocol is for PoolAppCommand"),
+    ("PoolAppType node\nPoolThreads 2", "PoolThreads is for"),
+    ("PoolAppType php\nPoolThreads 2", "PoolThreads is for"),
+    ("PoolAppCommand x\nPoolThreads 2", "PoolThreads is for"),
+    ("PoolAppType asgi\nPoolSpawnMethod smart", "PoolSpawnMethod smart is for"),
+    ("PoolStartupFile server", "needs PoolAppType"),
 ]
 ONCE_ONLY = ["PoolMax 3", "PoolMaxIdleTime 3", "PoolServerUser backup",
              "PoolUserSwitching off", "PoolLowestUser nobody",
@@ -98,6 +120,14 @@ def test_a_bad_line_is_refused_with_file_line_and_reason(bench, line, words):
     assert not ok, f"taken: {line}"
     assert re.search(r"on line \d+ of .*httpd.conf", text), text
     assert re.search(words, text), text
+
+
+@pytest.mark.parametrize("lines, words", CONTRADICTIONS)
+def test_a_contradiction_is_refused_with_the_application_and_a_way_out(
+        bench, lines, words):
+    ok, text = check(bench, vhost=lines)
+    assert not ok, f"taken: {lines}"
+    assert re.search(f"application {bench.site_app.root} .*{words}", text), text
 
 
 @pytest.mark.parametrize("line", ONCE_ONLY)

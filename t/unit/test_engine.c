@@ -247,6 +247,24 @@ static void teardown(void)
     ck_assert_int_eq(status, 0);
 }
 
+/* The same of a root whose type nobody knows: its preloader comes first. */
+static uint32_t get_of_unknown_type(void)
+{
+    struct wire_message out;
+
+    say_get(2);
+    expect(master, FROM_ENGINE, MSG_ADOPT);
+    begin(&out, MSG_DEFINE, 0);
+    wire_put_u32(&out, FIELD_APP, APP);
+    wire_put_text(&out, FIELD_ROOT, ROOT);
+    wire_put_u32(&out, FIELD_TYPE, TYPE_AUTO);
+    finish(master, &out);
+    tell_adopted(wire_request_id(&m));
+    expect(master, FROM_ENGINE, MSG_SPAWN);
+    ck_assert_uint_gt(wire_get_u32(&m, FIELD_LISTENERS, 0), 0);
+    return wire_get_u32(&m, FIELD_PROCESS, 0);
+}
+
 /* GET by root up to SPAWN; returns the number of the process. */
 static uint32_t get_up_to_spawn(void)
 {
@@ -524,6 +542,55 @@ START_TEST(a_touched_restart_file_starts_new_code)
 }
 END_TEST
 
+START_TEST(what_has_no_preloader_is_started_directly_and_spoken_to_by_its_type)
+{
+    uint32_t preloader = get_of_unknown_type(), process;
+    int app;
+
+    tell_spawned(preloader, 1234);
+    tell_report(preloader, "SPAWN type=4 uid=5 user=games");
+    expect(master, FROM_ENGINE, MSG_SPAWN);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_LISTENERS, 0), 0);
+    process = wire_get_u32(&m, FIELD_PROCESS, 0);
+    tell_gone(preloader, 0);
+    tell_spawned(process, 1235);
+    tell_report(process, "SPAWN type=4 uid=5 user=games");
+    tell_report(process, "READY");
+    expect(master, FROM_ENGINE, MSG_READY);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_TYPE, 0), TYPE_NODE);
+    expect(master, FROM_ENGINE, MSG_CONNECT);
+    app = tell_connected();
+    expect(channel, FROM_ENGINE, MSG_OFFER);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_PROTOCOL, 0), PROTOCOL_HTTP);
+    say_get(3); /* one process takes any number of requests */
+    expect(master, FROM_ENGINE, MSG_CONNECT);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_PROCESS, 0), process);
+    fd_close(&app);
+}
+END_TEST
+
+START_TEST(a_command_is_ready_when_it_has_accepted_a_probe)
+{
+    uint32_t process = get_up_to_spawn();
+    int probe, app;
+
+    tell_spawned(process, 1234);
+    tell_report(process, "SPAWN type=7 uid=5 user=games");
+    expect(master, FROM_ENGINE, MSG_CONNECT);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_CLIENT, 9), 0);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_WAIT_ACCEPT, 0), 1);
+    probe = tell_connected();
+    expect(master, FROM_ENGINE, MSG_REVOKE);
+    expect(master, FROM_ENGINE, MSG_READY);
+    expect(master, FROM_ENGINE, MSG_CONNECT);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_CLIENT, 0), CLIENT);
+    app = tell_connected();
+    expect(channel, FROM_ENGINE, MSG_OFFER);
+    fd_close(&probe);
+    fd_close(&app);
+}
+END_TEST
+
 START_TEST(files_are_watched_until_the_last_process_ends)
 {
     uint32_t process, slot;
@@ -734,6 +801,8 @@ int main(void)
         the_end_of_a_client_gives_its_sessions_back,
         a_touched_restart_file_starts_new_code,
         files_are_watched_until_the_last_process_ends,
+        what_has_no_preloader_is_started_directly_and_spoken_to_by_its_type,
+        a_command_is_ready_when_it_has_accepted_a_probe,
         the_status_is_json_in_a_memfd);
     ADD(suite, "leases", setup_leasing,
         a_lease_is_lent_without_want_and_kept_without_a_message,

@@ -100,11 +100,21 @@ static void set_command(const char *script)
     ck_assert_int_eq(wire_put_bytes(&define, FIELD_COMMAND, words, len), 0);
 }
 
+static void put_interpreter(const char *program)
+{
+    char list[256];
+    int len = snprintf(list, sizeof(list), "PoolRuby=/no/ruby%cPoolPython=%s",
+                       0, program);
+
+    ck_assert_int_eq(wire_put_bytes(&define, FIELD_INTERPRETERS, list,
+                                    (size_t)len + 1), 0);
+}
+
 static void set_wsgi(void)
 {
     wire_put_text(&define, FIELD_ROOT, root);
     wire_put_u32(&define, FIELD_TYPE, TYPE_AUTO);
-    wire_put_text(&define, FIELD_INTERPRETER, "/bin/echo");
+    put_interpreter("/bin/echo");
     make_file("wsgi_loader.py");
     options.loaders = root;
 }
@@ -393,7 +403,7 @@ START_TEST(startup_file_may_have_another_name)
 {
     wire_put_text(&define, FIELD_STARTUP_FILE, "main.py");
     wire_put_text(&define, FIELD_ROOT, root);
-    wire_put_text(&define, FIELD_INTERPRETER, "/bin/echo");
+    put_interpreter("/bin/echo");
     wire_put_u32(&define, FIELD_TYPE, TYPE_WSGI);
     options.loaders = root;
     make_file("wsgi_loader.py");
@@ -405,12 +415,68 @@ START_TEST(startup_file_may_have_another_name)
 }
 END_TEST
 
-START_TEST(types_without_a_loader_are_refused_by_name)
+START_TEST(each_language_runs_its_loader_with_its_interpreter)
 {
+    static const struct {
+        const char *directive, *startup_file, *loader;
+    } all[] = { { "PoolPerl", "app.psgi", "psgi_loader.pl" },
+                { "PoolNode", "app.js", "node_loader.cjs" },
+                { "PoolPython", "asgi.py", "asgi_loader.py" },
+                { "PoolPython", "wsgi.py", "wsgi_loader.py" },
+                { "PoolRuby", "config.ru", "rack_loader.rb" } };
+    char text[256];
+
+    options.loaders = root;
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+        wire_message_begin(&define, MSG_DEFINE, 0);
+        wire_put_u32(&define, FIELD_APP, 1);
+        wire_put_text(&define, FIELD_ROOT, root);
+        wire_put_u32(&define, FIELD_TYPE, TYPE_AUTO);
+        snprintf(text, sizeof(text), "%s=/bin/echo", all[i].directive);
+        wire_put_bytes(&define, FIELD_INTERPRETERS, text, strlen(text) + 1);
+        make_file(all[i].startup_file);
+        make_file(all[i].loader);
+        run();
+        snprintf(text, sizeof(text), "%s/%s --mode direct --startup-file %s/%s ",
+                 root, all[i].loader, root, all[i].startup_file);
+        assert_printed(text);
+    }
+}
+END_TEST
+
+START_TEST(preloading_what_has_no_preloader_ends_after_its_report)
+{
+    char start[32];
+
     set_wsgi();
     make_file("app.js");
+    options.preload = true;
     run();
-    assert_error("is a node application, which this version cannot run");
+    snprintf(start, sizeof(start), "SPAWN type=%u uid=", TYPE_NODE);
+    ck_assert_uint_eq(n_reports, 1);
+    ck_assert_int_eq(strncmp(reports[0], start, strlen(start)), 0);
+    ck_assert_int_eq(status, 0);
+    ck_assert_str_eq(output, "");
+}
+END_TEST
+
+START_TEST(php_finds_its_listener_at_0_only)
+{
+    static const char script[] =
+        "#!/bin/sh\nreadlink /proc/$$/fd/0; ls /proc/$$/fd | tr '\\n' ' '\n";
+    char named[256];
+    int fd = open(path_of("php"), O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+    int n = snprintf(named, sizeof(named), "PoolPhp=%s", path_of("php"));
+
+    ck_assert_int_eq(write(fd, script, sizeof(script) - 1),
+                     (ssize_t)sizeof(script) - 1);
+    close(fd);
+    wire_put_text(&define, FIELD_ROOT, root);
+    wire_put_u32(&define, FIELD_TYPE, TYPE_PHP);
+    wire_put_bytes(&define, FIELD_INTERPRETERS, named, (size_t)n + 1);
+    run();
+    assert_printed("socket:");
+    assert_printed("\n0 1 10 2 "); /* 10: the script, held by the shell */
 }
 END_TEST
 
@@ -672,7 +738,7 @@ START_TEST(folder_that_keeps_the_user_out_is_named)
         return;
     }
     wire_put_text(&define, FIELD_USER, user->pw_name);
-    wire_put_text(&define, FIELD_INTERPRETER, "/bin/echo");
+    put_interpreter("/bin/echo");
     wire_put_u32(&define, FIELD_TYPE, TYPE_AUTO);
     ck_assert_int_eq(mkdir(path_of("closed"), 0700), 0);
     ck_assert_int_eq(mkdir(path_of("closed/app"), 0755), 0);
@@ -694,7 +760,7 @@ START_TEST(missing_interpreter_is_named_with_its_directive)
     wire_put_u32(&define, FIELD_APP, 1);
     wire_put_text(&define, FIELD_ROOT, root);
     wire_put_u32(&define, FIELD_TYPE, TYPE_AUTO);
-    wire_put_text(&define, FIELD_INTERPRETER, "no-such-python");
+    put_interpreter("no-such-python");
     make_file("wsgi.py");
     run();
     assert_error("no-such-python cannot be run");
@@ -765,7 +831,9 @@ int main(void)
     tcase_add_test(what, first_startup_file_decides_the_type);
     tcase_add_test(what, given_type_looks_for_its_own_files_only);
     tcase_add_test(what, startup_file_may_have_another_name);
-    tcase_add_test(what, types_without_a_loader_are_refused_by_name);
+    tcase_add_test(what, each_language_runs_its_loader_with_its_interpreter);
+    tcase_add_test(what, preloading_what_has_no_preloader_ends_after_its_report);
+    tcase_add_test(what, php_finds_its_listener_at_0_only);
     tcase_add_test(what, missing_root_says_which_part_is_missing);
     tcase_add_test(what, root_that_is_a_file_or_relative_is_refused);
     tcase_add_test(what, link_to_the_public_folder_leads_to_the_root_around_it);

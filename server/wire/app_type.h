@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * app_type.h - what is known about each type of application, in one table that
+ * module, engine and apppool-spawn share.
+ */
+#ifndef APPPOOL_WIRE_APP_TYPE_H
+#define APPPOOL_WIRE_APP_TYPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "apppool/protocol.h"
+
+struct app_type {
+    const char *name;          /* as PoolAppType has it; "auto" */
+    enum apppool_protocol protocol; /* without PoolAppProtocol; 0: unknown */
+    const char *directive;     /* that names its interpreter; NULL: none */
+    const char *interpreter;   /* where none is named; NULL: none */
+    unsigned concurrency;      /* default where it has no threads; 0: no limit */
+    bool has_threads;          /* PoolThreads */
+    bool can_be_smart;         /* has a preloader */
+    bool reports;              /* its loader says READY; else it is ready when
+                                  it accepts a connection */
+    bool takes_base_uri;       /* at its start, so processes differ by it */
+};
+
+/* Of an unknown number: TYPE_AUTO's. */
+const struct app_type *app_type(enum apppool_type type);
+
+/* By the name in PoolAppType; -1: none is called so. */
+int app_type_of_name(const char *name);
+
+/* PoolConcurrency where nobody said it; 0: no limit. */
+unsigned app_type_concurrency(enum apppool_type type, unsigned threads);
+
+/* Startup files, the first that is there wins (DIRECTIVES). */
+struct app_startup_file {
+    const char *name;
+    enum apppool_type type;
+};
+
+enum { APP_N_STARTUP_FILES = 6 };
+extern const struct app_startup_file app_startup_files[APP_N_STARTUP_FILES];
+
+/* By a startup file's name, or else its extension; TYPE_AUTO: it tells none. */
+enum apppool_type app_type_of_file(const char *path);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_app_type.c - what the table of application types says.
+ */
+#include <check.h>
+#include <stdlib.h>
+
+#include "app_type.h"
+
+START_TEST(each_type_is_found_by_its_name)
+{
+    for (int i = TYPE_RACK; i <= TYPE_COMMAND; i++) {
+        ck_assert_int_eq(
+            app_type_of_name(app_type((enum apppool_type)i)->name), i);
+    }
+    ck_assert_int_eq(app_type_of_name("auto"), -1);
+    ck_assert_int_eq(app_type_of_name("cobol"), -1);
+}
+END_TEST
+
+START_TEST(names_of_files_tell_the_type_before_extensions)
+{
+    ck_assert_int_eq(app_type_of_file("/srv/a/asgi.py"), TYPE_ASGI);
+    ck_assert_int_eq(app_type_of_file("main.py"), TYPE_WSGI);
+    ck_assert_int_eq(app_type_of_file("lib.d/server.mjs"), TYPE_NODE);
+    ck_assert_int_eq(app_type_of_file("bin/app.psgi"), TYPE_PSGI);
+    ck_assert_int_eq(app_type_of_file("other.ru"), TYPE_RACK);
+    ck_assert_int_eq(app_type_of_file("index.php"), TYPE_PHP);
+    ck_assert_int_eq(app_type_of_file("lib.py/server"), TYPE_AUTO);
+}
+END_TEST
+
+START_TEST(threads_count_where_a_type_has_them)
+{
+    ck_assert_uint_eq(app_type_concurrency(TYPE_WSGI, 5), 5);
+    ck_assert_uint_eq(app_type_concurrency(TYPE_PHP, 5), 1);
+    ck_assert_uint_eq(app_type_concurrency(TYPE_NODE, 5), 0);
+    ck_assert_uint_eq(app_type_concurrency(TYPE_ASGI, 1), 0);
+    ck_assert_uint_eq(app_type_concurrency(TYPE_COMMAND, 1), 0);
+}
+END_TEST
+
+START_TEST(unknown_numbers_are_taken_for_auto)
+{
+    ck_assert_ptr_eq(app_type((enum apppool_type)77), app_type(TYPE_AUTO));
+    ck_assert_int_eq(app_type(TYPE_AUTO)->protocol, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("app_type");
+    TCase *tcase = tcase_create("table");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_test(tcase, each_type_is_found_by_its_name);
+    tcase_add_test(tcase, names_of_files_tell_the_type_before_extensions);
+    tcase_add_test(tcase, threads_count_where_a_type_has_them);
+    tcase_add_test(tcase, unknown_numbers_are_taken_for_auto);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
