@@ -5,6 +5,7 @@
 #include "lease.h"
 
 #include "definition.h"
+#include "exclusive.h"
 
 static enum slot_state state_of(const struct slot *slot)
 {
@@ -16,7 +17,7 @@ bool lease_is_allowed(const struct slot *slot)
     const struct definition *definition = slot->running->definition;
 
     return slot->client->wants_leases && !definition->counts_requests &&
-           !definition->is_always;
+           !definition->is_always && !exclusive_is_unbounded(slot->running);
 }
 
 /* Requests beside the first, which the core has counted when it was lent. */

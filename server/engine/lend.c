@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "definition.h"
+#include "exclusive.h"
 #include "lease.h"
 #include "link.h"
 #include "request.h"
@@ -120,6 +121,7 @@ void lend_hand_out(struct engine *engine, struct core_waiter *waiter,
         offer(request, slot);
         return;
     }
+    exclusive_make_room(running);
     slot = slot_new(client, running);
     if (slot == NULL) {
         give_back_later(engine, running);
@@ -131,6 +133,17 @@ void lend_hand_out(struct engine *engine, struct core_waiter *waiter,
     slot->request = request;
     request->slot = slot;
     link_connect(engine, client->number, slot->line, running->number, false);
+}
+
+/* The connection is as good as new; the core may lend the process again. */
+static void give_back(struct slot *slot)
+{
+    struct engine *engine = slot->client->engine;
+    struct running *running = slot->running;
+
+    slot->lent = false;
+    exclusive_on_return(slot);
+    core_session_closed(running->core, true, engine_now(engine));
 }
 
 /* Connections ---------------------------------------------------------------- */
@@ -185,8 +198,7 @@ void lend_on_connected(struct engine *engine, struct wire_message *m)
     if (slot->request != NULL) {
         offer(slot->request, slot);
     } else { /* cancelled meanwhile */
-        slot->lent = false;
-        core_session_closed(slot->running->core, true, engine_now(engine));
+        give_back(slot);
     }
 }
 
@@ -242,18 +254,19 @@ void lend_on_return(struct channel *channel, struct wire_message *m)
     struct engine *engine = channel->client->engine;
     struct slot *slot = slot_at(channel->client,
                                 wire_get_u32(m, FIELD_SLOT, BOARD_SLOTS));
-    struct running *running;
-
+    
     if (!was_given_back(slot)) {
         return;
     }
-    running = slot->running;
     lease_end(slot);
-    slot->lent = false;
     if (wire_get_u32(m, FIELD_ENDED, 0) != 0) {
+        struct running *running = slot->running;
+
         slot_revoke(slot);
+        core_session_closed(running->core, true, engine_now(engine));
+    } else {
+        give_back(slot);
     }
-    core_session_closed(running->core, true, engine_now(engine));
 }
 
 static void close_dirty(struct slot *slot)

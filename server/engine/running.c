@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "app_type.h"
+#include "exclusive.h"
 #include "lease.h"
 #include "lend.h"
 #include "link.h"
@@ -127,6 +128,7 @@ void running_retire(struct engine *engine, struct core_process *process,
     struct running *running = core_process_baton(process);
 
     running_log(running, LOG_LEVEL_DEBUG, "%s: SIGTERM", reason_text(why));
+    exclusive_on_retire(running);
     link_kill(engine, running->number, SIGTERM);
 }
 

@@ -33,6 +33,8 @@ struct slot *slot_find_kept(struct client *client, struct running *running)
     return NULL;
 }
 
+/* The lowest: a client closes what it had there only when the line is offered
+ * again, so its dead descriptors stay few. */
 static uint32_t unused_line(struct client *client)
 {
     for (uint32_t i = 0; i < BOARD_SLOTS; i++) {
@@ -72,6 +74,9 @@ void slot_free(struct slot *slot)
     lease_end(slot);
     slot_apply(slot_line(slot), SLOT_REVOKE, NULL);
     slot->client->slots[slot->line] = NULL;
+    if (slot->line < slot->client->free_hint) {
+        slot->client->free_hint = slot->line;
+    }
     LIST_REMOVE(slot, next);
     fd_close(&slot->fd);
     free(slot);

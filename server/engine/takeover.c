@@ -24,6 +24,7 @@ void takeover_on_slot_kept(struct engine *engine, struct wire_message *m)
     }
     client->free_hint = line;
     slot = slot_new(client, running);
+    client->free_hint = 0;
     slot->connected = true;
     slot->lent = true;
     running->lent_before++;
