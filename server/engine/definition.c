@@ -116,7 +116,8 @@ static struct definition *definition_new(struct engine *engine,
 static void apply_type(struct definition *d)
 {
     if (!d->says_concurrency) {
-        d->limits.concurrency = app_type_concurrency(d->type, d->threads);
+        d->limits.concurrency = app_type_concurrency(
+            d->type, (enum apppool_protocol)d->protocol, d->threads);
     }
     d->limits.smart = d->method != SPAWN_DIRECT &&
                       app_type(d->type)->can_be_smart;

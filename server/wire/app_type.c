@@ -70,10 +70,14 @@ int app_type_of_name(const char *name)
     return -1;
 }
 
-unsigned app_type_concurrency(enum apppool_type type, unsigned threads)
+unsigned app_type_concurrency(enum apppool_type type,
+                              enum apppool_protocol protocol, unsigned threads)
 {
     const struct app_type *t = app_type(type);
 
+    if (protocol == PROTOCOL_FASTCGI) {
+        return 1;
+    }
     return t->has_threads ? threads : t->concurrency;
 }
 

@@ -30,8 +30,11 @@ const struct app_type *app_type(enum apppool_type type);
 /* By the name in PoolAppType; -1: none is called so. */
 int app_type_of_name(const char *name);
 
-/* PoolConcurrency where nobody said it; 0: no limit. */
-unsigned app_type_concurrency(enum apppool_type type, unsigned threads);
+/* PoolConcurrency where nobody said it; 0: no limit. protocol: 0 by type. A
+ * FastCGI program serves one request at a time unless it is known to do more. */
+unsigned app_type_concurrency(enum apppool_type type,
+                              enum apppool_protocol protocol,
+                              unsigned threads);
 
 /* Startup files, the first that is there wins (DIRECTIVES). */
 struct app_startup_file {

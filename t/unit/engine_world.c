@@ -8,12 +8,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app_type.h"
 #include "engine.h"
 #include "socket.h"
 
@@ -277,14 +279,32 @@ uint32_t get_up_to_spawn(void)
     return wire_get_u32(&m, FIELD_PROCESS, 0);
 }
 
+/* The process is up: it says so, or it accepts a probe. */
+static void come_up(uint32_t process)
+{
+    char text[64];
+    int probe;
+
+    tell_spawned(process, 1234);
+    snprintf(text, sizeof text, "SPAWN type=%u uid=5 user=games", kind.type);
+    tell_report(process, text);
+    if (app_type(kind.type)->reports) {
+        tell_report(process, "READY");
+    } else {
+        expect(master, FROM_ENGINE, MSG_CONNECT);
+        probe = tell_connected();
+        expect(master, FROM_ENGINE, MSG_REVOKE);
+        fd_close(&probe);
+    }
+    expect(master, FROM_ENGINE, MSG_READY);
+}
+
 int get_session(uint32_t *process_r, uint32_t *slot_r)
 {
     int app;
 
     *process_r = get_up_to_spawn();
-    tell_spawned(*process_r, 1234);
-    tell_report(*process_r, "READY");
-    expect(master, FROM_ENGINE, MSG_READY);
+    come_up(*process_r);
     expect(master, FROM_ENGINE, MSG_CONNECT);
     app = tell_connected();
     expect(channel, FROM_ENGINE, MSG_OFFER);

@@ -32,11 +32,18 @@ END_TEST
 
 START_TEST(threads_count_where_a_type_has_them)
 {
-    ck_assert_uint_eq(app_type_concurrency(TYPE_WSGI, 5), 5);
-    ck_assert_uint_eq(app_type_concurrency(TYPE_PHP, 5), 1);
-    ck_assert_uint_eq(app_type_concurrency(TYPE_NODE, 5), 0);
-    ck_assert_uint_eq(app_type_concurrency(TYPE_ASGI, 1), 0);
-    ck_assert_uint_eq(app_type_concurrency(TYPE_COMMAND, 1), 0);
+    ck_assert_uint_eq(app_type_concurrency(TYPE_WSGI, 0, 5), 5);
+    ck_assert_uint_eq(app_type_concurrency(TYPE_PHP, 0, 5), 1);
+    ck_assert_uint_eq(app_type_concurrency(TYPE_NODE, 0, 5), 0);
+    ck_assert_uint_eq(app_type_concurrency(TYPE_ASGI, 0, 1), 0);
+    ck_assert_uint_eq(app_type_concurrency(TYPE_COMMAND, 0, 1), 0);
+}
+END_TEST
+
+START_TEST(a_fastcgi_program_serves_one_request_at_a_time)
+{
+    ck_assert_uint_eq(app_type_concurrency(TYPE_COMMAND, PROTOCOL_FASTCGI, 1),
+                      1);
 }
 END_TEST
 
@@ -57,6 +64,7 @@ int main(void)
     tcase_add_test(tcase, each_type_is_found_by_its_name);
     tcase_add_test(tcase, names_of_files_tell_the_type_before_extensions);
     tcase_add_test(tcase, threads_count_where_a_type_has_them);
+    tcase_add_test(tcase, a_fastcgi_program_serves_one_request_at_a_time);
     tcase_add_test(tcase, unknown_numbers_are_taken_for_auto);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
