@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all black-box tests share; see harness/ for the private httpd.
+"""What all black-box tests share; see harness/ for the private httpd, matrix.py
+for languages, MPMs and versions of HTTP.
 
     --mpm event,worker,prefork   every test under each of these, in place of:
                                  event alone, all three where a test asks
@@ -13,14 +14,16 @@ import pytest
 sys.path.insert(0, os.path.dirname(__file__))
 sys.dont_write_bytecode = True
 
+import matrix  # noqa: E402
 from harness import Httpd, StageError, is_root  # noqa: E402
-from harness.config import MPMS  # noqa: E402
+from harness.gateways import GATEWAYS  # noqa: E402
 from harness.languages import LANGUAGES  # noqa: E402
 from harness.stage import stage_of_environment  # noqa: E402
 
 
 def pytest_addoption(parser):
     parser.addoption("--mpm", help="MPMs for every test, comma-separated")
+    matrix.add_options(parser)
 
 
 def pytest_configure(config):
@@ -29,12 +32,12 @@ def pytest_configure(config):
                                        "started as root and as a user")
     config.addinivalue_line("markers", "needs_root: httpd must be started as "
                                        "root")
+    for name, meaning in matrix.MARKS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
 
 
 def pytest_generate_tests(metafunc):
-    if "mpm" in metafunc.fixturenames:
-        metafunc.parametrize("mpm", _mpms_of(metafunc), indirect=True,
-                             scope="module")
+    matrix.generate(metafunc)
     if "as_user" in metafunc.fixturenames:
         both = metafunc.definition.get_closest_marker("both_privileges")
         metafunc.parametrize(
@@ -43,16 +46,8 @@ def pytest_generate_tests(metafunc):
             indirect=True, scope="module")
 
 
-def _mpms_of(metafunc):
-    chosen = metafunc.config.getoption("--mpm")
-    if chosen:
-        unknown = set(chosen.split(",")) - set(MPMS)
-        if unknown:
-            raise pytest.UsageError(f"--mpm: unknown {sorted(unknown)}")
-        return chosen.split(",")
-    if metafunc.definition.get_closest_marker("all_mpms"):
-        return list(MPMS)
-    return ["event"]
+def pytest_collection_modifyitems(config, items):
+    matrix.deselect(config, items)
 
 
 def pytest_runtest_setup(item):
@@ -100,27 +95,34 @@ def shared(request, stage, mpm, as_user):
     """One httpd for a whole test module, with an application a language in
     vhosts wsgi.test, rack.test ...; `shared.probes` has them by name.
 
-    A module may have PROBE_CONF, lines for these vhosts, and SHARED_CONF,
-    lines for the main server, and setup_shared(h), called before start."""
+    A module may have PROBE_CONF, lines for these vhosts; VHOSTS, further ones
+    for each language (see matrix.add_probes); SHARED_CONF and SHARED_MODULES
+    for the main server; and setup_shared(h), called before start."""
     module = request.module
-    with Httpd(mpm=mpm, as_user=as_user,
-               conf=getattr(module, "SHARED_CONF", "PoolMax 6"),
-               modules=getattr(module, "SHARED_MODULES", ())) as h:
-        h.probes = {}
-        for language, code in PROBE_CODE.items():
-            app = h.app(language, language, code)
-            h.probes[language] = h.vhost(
-                app, extra=LANGUAGES[language].conf + "\n"
-                + getattr(module, "PROBE_CONF", ""))
+    gateway = GATEWAYS[request.config.getoption("peer")]()
+    modules = [*gateway.modules, *getattr(module, "SHARED_MODULES", ())]
+    lines = [getattr(module, "SHARED_CONF", "")]
+    if mpm != "prefork":
+        modules.append("http2")
+        lines.append("Protocols h2c http/1.1")
+    with Httpd(mpm=mpm, as_user=as_user, module=gateway.module,
+               modules=modules) as h:
+        h.conf = "\n".join([gateway.main(h), *lines])
+        matrix.add_probes(h, gateway, module)
         if hasattr(module, "setup_shared"):
             module.setup_shared(h)
+        gateway.before_start(h)
         yield h.start()
+    gateway.after_stop()
 
 
-@pytest.fixture(params=["wsgi", "rack"], scope="module")
+@pytest.fixture
 def probe(request, shared):
-    """The probe of each language in turn, as a site."""
-    return shared.probes[request.param]
+    """The probe of each language in turn, as a site; see matrix.py."""
+    language, version = request.param
+    site = shared.probes[language]
+    return matrix.Probe(shared, site.name, site.app, LANGUAGES[language],
+                        version)
 
 
 @pytest.fixture(scope="module")

@@ -5,16 +5,19 @@ import http.client
 import json
 import socket
 
+from .http2 import Http2, StreamReset
+
 TIMEOUT_S = 30
+VERSIONS = ("1.0", "1.1", "2")
 
 
 class Response:
     def __init__(self, status, reason, headers, body, version=11):
         self.status = status
-        self.reason = reason
+        self.reason = reason            # "" in HTTP/2
         self.headers = headers          # [(name, value)] in order
         self.body = body
-        self.version = version          # 10 or 11
+        self.version = version          # 10, 11 or 20
 
     def __repr__(self):
         return (f"<{self.status} {self.reason} {self.headers} "
@@ -38,21 +41,30 @@ class Response:
 
 
 def exchange(address, method, target, body=None, headers=(), host=None,
-             timeout=TIMEOUT_S, connection=None):
+             timeout=TIMEOUT_S, connection=None, version="1.1"):
     """One request on a connection of its own, or on `connection`.
 
     The target goes out as it is. A body that is an iterator goes out in
-    chunks. A cut-off response raises http.client.IncompleteRead.
+    chunks (HTTP/1.0, which has none: at once). A cut-off response raises
+    http.client.IncompleteRead.
     """
+    host = host or "%s:%d" % address
+    if version == "2":
+        return _exchange_2(address, method, target, body, headers, host,
+                           timeout)
     own = connection is None
     if own:
         connection = http.client.HTTPConnection(*address, timeout=timeout)
+    if version == "1.0":
+        connection._http_vsn, connection._http_vsn_str = 10, "HTTP/1.0"
+        if body is not None and not isinstance(body, (bytes, str)):
+            body = b"".join(body)
     try:
         names = {name.lower() for name, _ in headers}
         connection.putrequest(method, target, skip_host=True,
                               skip_accept_encoding=True)
         if "host" not in names:
-            connection.putheader("Host", host or "%s:%d" % address)
+            connection.putheader("Host", host)
         for name, value in headers:
             connection.putheader(name, value)
         chunked = body is not None and not isinstance(body, (bytes, str))
@@ -69,6 +81,15 @@ def exchange(address, method, target, body=None, headers=(), host=None,
     finally:
         if own:
             connection.close()
+
+
+def _exchange_2(address, method, target, body, headers, host, timeout):
+    with Http2(address, timeout) as connection:
+        stream = connection.wait(connection.send(
+            method, target, headers, body, host))
+    if stream.reset is not None:
+        raise StreamReset(stream.reset, bytes(stream.body))
+    return Response(stream.status, "", stream.headers, bytes(stream.body), 20)
 
 
 class RawConnection:

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The matrix: the same tests for each language, MPM and version of HTTP.
+
+A test that takes `probe` is run for several of these, fewer in `make check`
+than in `make check-full` (--matrix=full). Its marks say which:
+
+    everywhere          every language and MPM in make check too
+    every_version       every version of HTTP in make check too
+    versions("1.1")     only with these
+    languages("wsgi")   only in these
+    needs("rewind")     only where the language's probe can do these
+    full                only in make check-full
+    ours                about the pool itself: no peer is asked
+"""
+
+import pytest
+
+from harness.client import VERSIONS
+from harness.config import MPMS
+from harness.gateways import GATEWAYS
+from harness.http2 import HAVE_H2
+from harness.httpd import Site
+from harness.languages import LANGUAGES
+
+# What make check asks of where nothing else is said.
+USUAL_LANGUAGES = ("wsgi", "rack")
+USUAL_VERSION = "1.1"
+USUAL_MPM = "event"
+
+MARKS = {
+    "everywhere": "runs in every language, under every MPM",
+    "every_version": "runs with every version of HTTP",
+    "versions(*names)": "runs only with these versions of HTTP",
+    "languages(*names)": "runs only in these languages",
+    "needs(*names)": "runs where the probe has these actions and traits",
+    "full": "runs in make check-full only",
+    "ours": "is about the pool itself, not to be asked of a peer",
+}
+
+
+def add_options(parser):
+    parser.addoption("--matrix", choices=("quick", "full"), default="quick",
+                     help="full: every language, MPM and version of HTTP")
+    parser.addoption("--languages", help="these only, comma-separated")
+    parser.addoption("--versions", help="these versions of HTTP only")
+    parser.addoption("--peer", choices=sorted(GATEWAYS), default="apppool",
+                     help="ask another gateway the same")
+
+
+def _arguments(metafunc, mark):
+    found = metafunc.definition.get_closest_marker(mark)
+    return found.args if found else None
+
+
+def _chosen(metafunc, option, usual, known):
+    value = metafunc.config.getoption(option)
+    if not value:
+        return usual
+    unknown = set(value.split(",")) - set(known)
+    if unknown:
+        raise pytest.UsageError(f"--{option}: unknown {sorted(unknown)}")
+    return tuple(value.split(","))
+
+
+def is_full(metafunc):
+    return metafunc.config.getoption("matrix") == "full"
+
+
+def mpms_of(metafunc):
+    """The MPMs that the test is to run under."""
+    everywhere = ("all_mpms", "everywhere")
+    usual = MPMS if any(map(metafunc.definition.get_closest_marker,
+                            everywhere)) else (USUAL_MPM,)
+    if is_full(metafunc) and "probe" in metafunc.fixturenames:
+        usual = MPMS
+    return _chosen(metafunc, "mpm", usual, MPMS)
+
+
+def languages_of(metafunc):
+    gateway = GATEWAYS[metafunc.config.getoption("peer")]
+    all_there = [name for name, language in LANGUAGES.items()
+                 if language.is_there
+                 and name in (gateway.languages or LANGUAGES)]
+    named = _arguments(metafunc, "languages") or all_there
+    needs = _arguments(metafunc, "needs") or ()
+    able = [name for name in all_there
+            if name in named and LANGUAGES[name].has(*needs)]
+    everything = is_full(metafunc) or \
+        metafunc.definition.get_closest_marker("everywhere") or \
+        not set(able) & set(USUAL_LANGUAGES)
+    usual = able if everything else [name for name in able
+                                     if name in USUAL_LANGUAGES]
+    chosen = _chosen(metafunc, "languages", usual, LANGUAGES)
+    return [name for name in chosen if name in able]
+
+
+def versions_of(metafunc):
+    able = [version for version in VERSIONS if version != "2" or HAVE_H2]
+    named = _arguments(metafunc, "versions")
+    able = [version for version in able if version in (named or able)]
+    everything = is_full(metafunc) or \
+        metafunc.definition.get_closest_marker("every_version")
+    usual = able if everything or USUAL_VERSION not in able \
+        else [USUAL_VERSION]
+    chosen = _chosen(metafunc, "versions", usual, VERSIONS)
+    return [version for version in chosen if version in able]
+
+
+def generate(metafunc):
+    """Parametrise `mpm` and `probe` of a test."""
+    if "probe" in metafunc.fixturenames:
+        metafunc.parametrize("probe", [
+            pytest.param((language, version), id=f"{language}-{version}")
+            for language in languages_of(metafunc)
+            for version in versions_of(metafunc)], indirect=True)
+    if "mpm" in metafunc.fixturenames:
+        metafunc.parametrize("mpm", mpms_of(metafunc), indirect=True,
+                             scope="module")
+
+
+def deselect(config, items):
+    """Leave out what does not belong to this run."""
+    peer = config.getoption("peer") != "apppool"
+    full = config.getoption("matrix") == "full"
+    keep, drop = [], []
+    for item in items:
+        out = item.get_closest_marker("full") and not full
+        out = out or peer and (item.get_closest_marker("ours")
+                               or "probe" not in item.fixturenames)
+        out = out or _is_impossible(item)
+        (drop if out else keep).append(item)
+    if drop:
+        config.hook.pytest_deselected(items=drop)
+        items[:] = keep
+
+
+def _is_impossible(item):
+    """mod_http2 does not work under prefork."""
+    parameters = getattr(item, "callspec", None)
+    if parameters is None or "probe" not in parameters.params:
+        return False
+    return parameters.params["probe"][1] == "2" and \
+        parameters.params.get("mpm") == "prefork"
+
+
+class Probe(Site):
+    """A language's probe behind one vhost, asked in one version of HTTP.
+
+    probe.at("slashes")  the same application behind another vhost
+    probe.alone          a copy of it that has only one process"""
+
+    def __init__(self, httpd, name, app, language, version):
+        super().__init__(httpd, name, app)
+        self.language = language
+        self.version = version
+
+    def request(self, method, target, body=None, headers=(), **options):
+        options.setdefault("version", self.version)
+        return super().request(method, target, body, headers, **options)
+
+    def at(self, vhost):
+        return self._other(vhost, self.app)
+
+    @property
+    def alone(self):
+        found = self.httpd.alone[self.language.name]
+        return self._other("alone", found.app)
+
+    def _other(self, vhost, app):
+        return Probe(self.httpd, f"{vhost}.{self.language.name}.test", app,
+                     self.language, self.version)
+
+
+def add_probes(h, gateway, module):
+    """An application a language, and the vhosts that VHOSTS of the test's
+    module has for each: {"slashes": "AllowEncodedSlashes On"}."""
+    conf = getattr(module, "PROBE_CONF", "")
+    h.probes, h.alone = {}, {}
+    for name, language in LANGUAGES.items():
+        if not language.is_there or \
+                gateway.languages and name not in gateway.languages:
+            continue
+        app = h.app(name, name, language.code)
+        lines = gateway.vhost(app, language) + "\n" + conf
+        h.probes[name] = h.vhost(app, extra=lines)
+        for vhost, extra in getattr(module, "VHOSTS", {}).items():
+            h.vhost(app, name=f"{vhost}.{name}.test",
+                    extra=lines + "\n" + extra.format(app=app, h=h))
+        one = h.app(f"{name}-alone", name, language.code)
+        h.alone[name] = h.vhost(
+            one, name=f"alone.{name}.test",
+            extra=gateway.vhost(one, language, 1) + "\n" + conf)
