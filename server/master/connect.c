@@ -5,6 +5,7 @@
 #include "connect.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +13,7 @@
 #include "clients.h"
 #include "engine_link.h"
 #include "listener.h"
+#include "port.h"
 #include "processes.h"
 #include "slot_word.h"
 #include "socket.h"
@@ -29,7 +31,7 @@ struct connection {
     LIST_ENTRY(connection) of_client; /* unless a probe */
     LIST_ENTRY(connection) of_process;
     struct process *process;         /* borrowed */
-    int fd;                          /* owned */
+    int fd;                          /* owned; -1: waits for a port to open */
     bool waits;                      /* to be accepted before it is told */
 };
 
@@ -109,6 +111,30 @@ static void connection_new(struct master *m, const struct connection_key *key,
     }
 }
 
+/* Has the program opened its port, and is it the program that did? */
+static void try_port(struct connection *c)
+{
+    const struct listener *listener = process_listener(c->process);
+    uid_t uid;
+
+    if (listener_connect(listener, &c->fd) == 0 &&
+        port_owner(listener->port, &uid) && !process_runs_as(c->process, uid)) {
+        log_error("process %u: user %u listens at its port %u",
+                  (unsigned)c->process->number, (unsigned)uid,
+                  (unsigned)listener->port);
+        process_signal(c->process, SIGKILL); /* the next gets another port */
+        fd_close(&c->fd);
+    }
+}
+
+static bool is_accepted(struct connection *c)
+{
+    if (c->fd < 0) {
+        try_port(c);
+    }
+    return c->fd >= 0 && !listener_has_waiting(process_listener(c->process));
+}
+
 static void look_at_waiting(void *baton)
 {
     struct master *m = baton;
@@ -120,12 +146,11 @@ static void look_at_waiting(void *baton)
          i = apr_hash_next(i)) {
         struct connection *c = apr_hash_this_val(i);
 
-        if (c->waits && listener_has_waiting(process_listener(c->process))) {
-            more = true;
-        } else if (c->waits) {
+        if (c->waits && is_accepted(c)) {
             c->waits = false;
             tell_connected(m, c);
         }
+        more |= c->waits;
     }
     if (more) {
         m->accept_timer = loop_timer_add(m->loop, ACCEPT_LOOK, look_at_waiting,
@@ -149,6 +174,11 @@ static int connect_to(struct master *m, const struct connection_key *key,
     listener = p != NULL && p->pid != 0 ? process_listener(p) : NULL;
     if (listener == NULL) {
         return ESRCH;
+    }
+    if (waits && listener->port != 0) {
+        fd = -1;
+        connection_new(m, key, client, p, &fd, true);
+        return 0;
     }
     rc = listener_connect(listener, &fd);
     if (rc < 0) {

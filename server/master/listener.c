@@ -18,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "port.h"
 #include "socket.h"
 
 #define BACKLOG 511
@@ -125,9 +126,12 @@ void listener_release(struct listener **listener)
 int listener_connect(const struct listener *listener, int *fd_r)
 {
     struct sockaddr_un address;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int rc;
+    int fd, rc;
 
+    if (listener->port != 0) {
+        return port_connect(listener->port, fd_r);
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     *fd_r = -1;
     if (fd < 0) {
         return -errno;

@@ -10,11 +10,13 @@
 #define APPPOOL_MASTER_LISTENER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Shared by a preloader and the process it forked for it. */
 struct listener {
     int fd;        /* listening; blocking; owned */
     int path;      /* O_PATH; owned */
+    uint16_t port; /* where the process listens in its place; 0: nowhere */
     unsigned refs;
 };
 
@@ -28,11 +30,12 @@ void listener_release(struct listener **listener);
 
 /*
  * Connect without waiting. *fd_r: a non-blocking stream, yours. 0, -EAGAIN
- * (the backlog is full), other -errno.
+ * (the backlog is full), -ECONNREFUSED (nobody listens at its port yet), other
+ * -errno.
  */
 int listener_connect(const struct listener *listener, int *fd_r);
 
-/* Does a connection wait to be accepted? */
+/* Does a connection wait to be accepted? At a port nobody can tell: false. */
 bool listener_has_waiting(const struct listener *listener);
 
 /* Accept and close what waits: nobody else will. */

@@ -14,6 +14,7 @@
  *   listener.c     sockets without a name
  *   processes.c    the table of processes: signals and ends
  *   reaper.c       SIGCHLD; orphans that applications leave behind
+ *   port.c         loopback ports in their place ($PORT)
  *   connect.c      connections of clients to processes
  *   report.c       what processes report, passed on unread
  *   stop.c         the end of the server

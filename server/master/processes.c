@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
@@ -135,6 +136,24 @@ int process_begin(struct process *p, pid_t pid)
         p->end_watch = loop_watch(p->m->loop, p->pidfd, LOOP_READ, on_end, p);
     }
     return 0;
+}
+
+bool process_runs_as(const struct process *p, uid_t uid)
+{
+    char line[256];
+    unsigned its = 0;
+    bool known = false;
+    FILE *f;
+
+    snprintf(line, sizeof(line), "/proc/%ld/status", (long)p->pid);
+    f = fopen(line, "re");
+    while (f != NULL && !known && fgets(line, sizeof(line), f) != NULL) {
+        known = sscanf(line, "Uid: %u", &its) == 1;
+    }
+    if (f != NULL) {
+        fclose(f);
+    }
+    return known && its == uid;
 }
 
 void process_signal(const struct process *p, int signal)

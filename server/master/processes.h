@@ -59,6 +59,9 @@ struct listener *process_listener(const struct process *p);
 /* It runs as pid: take hold of it. 0 or -errno (it has gone already). */
 int process_begin(struct process *p, pid_t pid);
 
+/* Does it run as this user, by what the kernel says now? */
+bool process_runs_as(const struct process *p, uid_t uid);
+
 /* Harmless where it does not run. */
 void process_signal(const struct process *p, int signal);
 void process_signal_all(struct master *m, int signal);

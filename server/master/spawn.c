@@ -20,6 +20,7 @@
 #include "config.h"
 #include "system_limits.h"
 #include "listener.h"
+#include "port.h"
 #include "processes.h"
 #include "report.h"
 #include "socket.h"
@@ -108,10 +109,59 @@ static int make_listeners(struct process *p, struct spawn *spawn)
     return rc;
 }
 
+static bool is_promised(void *baton, uint16_t port)
+{
+    const struct master *m = baton;
+    apr_hash_index_t *i;
+
+    for (i = apr_hash_first(NULL, m->processes); i != NULL;
+         i = apr_hash_next(i)) {
+        const struct listener *l = process_listener(apr_hash_this_val(i));
+
+        if (l != NULL && l->port == port) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A command that has $PORT in a word cannot take its socket over. */
+static bool wants_port(const struct definition *d)
+{
+    size_t len;
+    const char *at = wire_get_text(&d->message, FIELD_COMMAND, &len);
+    const char *end = at + len;
+
+    for (; at != NULL && at < end; at += strlen(at) + 1) {
+        if (strstr(at, "$PORT") != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int make_port(struct process *p, const struct definition *d,
+                     struct spawn *spawn)
+{
+    if (p->n_shared > 0 || !wants_port(d)) {
+        return 0;
+    }
+    p->listeners[0]->port = port_choose(is_promised, p->m);
+    if (p->listeners[0]->port == 0) {
+        snprintf(spawn->why, sizeof(spawn->why), "no loopback port is free");
+        return -EADDRNOTAVAIL;
+    }
+    return 0;
+}
+
 static int prepare(struct process *p, const struct definition *d,
                    struct spawn *spawn)
 {
     int rc = make_listeners(p, spawn);
+
+    if (rc == 0) {
+        rc = make_port(p, d, spawn);
+    }
 
     if (rc < 0) {
         return rc;
@@ -136,9 +186,9 @@ static int prepare(struct process *p, const struct definition *d,
 
 /* The command line of apppool-spawn. */
 struct command {
-    const char *words[20];
+    const char *words[22];
     char listeners[NUMBER_TEXT], engine_uid[NUMBER_TEXT], nofile[NUMBER_TEXT],
-        oom[NUMBER_TEXT], parent[NUMBER_TEXT];
+        oom[NUMBER_TEXT], parent[NUMBER_TEXT], port[NUMBER_TEXT];
 };
 
 static void make_command(const struct process *p, struct command *command)
@@ -171,6 +221,11 @@ static void make_command(const struct process *p, struct command *command)
     command->words[n++] = command->parent;
     if (p->n_shared > 0) {
         command->words[n++] = "--preload";
+    } else if (p->listeners[0]->port != 0) {
+        snprintf(command->port, NUMBER_TEXT, "%u",
+                 (unsigned)p->listeners[0]->port);
+        command->words[n++] = "--port";
+        command->words[n++] = command->port;
     }
     if (options->ruby != NULL) {
         command->words[n++] = "--ruby";

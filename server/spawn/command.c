@@ -16,6 +16,7 @@
 #include "app_type.h"
 
 #define NUMBER_TEXT 12
+#define PORT_VARIABLE "$PORT"
 
 /* NULL-terminated words; grows. */
 struct words {
@@ -173,8 +174,36 @@ static _Noreturn void run_loader(const struct spawn *spawn)
 
 /* A command ----------------------------------------------------------------- */
 
-/* It finds its listener at 3 (sd_listen_fds(3)), FastCGI programs at 0, and
- * nothing else: the report socket closes as it is executed. */
+/* The word with the port in each place of $PORT. */
+static const char *fill_in_port(const struct spawn *spawn, const char *word)
+{
+    const char *variable = strstr(word, PORT_VARIABLE);
+    char *text;
+
+    if (spawn->options.port == 0 || variable == NULL) {
+        return word;
+    }
+    if (asprintf(&text, "%.*s%u%s", (int)(variable - word), word,
+                 spawn->options.port,
+                 fill_in_port(spawn, variable + strlen(PORT_VARIABLE))) < 0) {
+        abort();
+    }
+    return text;
+}
+
+/* It finds its listener at 3 (sd_listen_fds(3)), FastCGI programs at 0; with a
+ * port it has none. */
+static void place_listener(const struct spawn *spawn)
+{
+    if (spawn->options.port != 0) {
+        fcntl(SPAWN_FIRST_LISTENER, F_SETFD, FD_CLOEXEC);
+    } else if (wire_get_u32(&spawn->define, FIELD_PROTOCOL, PROTOCOL_HTTP) ==
+               PROTOCOL_FASTCGI) {
+        dup2(SPAWN_FIRST_LISTENER, STDIN_FILENO);
+    }
+}
+
+/* The report socket closes as it is executed. */
 static _Noreturn void run_command(const struct spawn *spawn)
 {
     struct words words = { .list = NULL };
@@ -183,19 +212,12 @@ static _Noreturn void run_command(const struct spawn *spawn)
     const char *end = at + len;
 
     for (; at != NULL && at < end; at += strlen(at) + 1) {
-        if (strstr(at, "$PORT") != NULL) {
-            spawn_fail(spawn, "This version cannot give $PORT to a command; "
-                       "let it use the socket it inherits at descriptor 3.");
-        }
-        add(&words, at);
+        add(&words, fill_in_port(spawn, at));
     }
     if (words.n == 0) {
         spawn_fail(spawn, "There is no command to run; say PoolAppCommand.");
     }
-    if (wire_get_u32(&spawn->define, FIELD_PROTOCOL, PROTOCOL_HTTP) ==
-        PROTOCOL_FASTCGI) {
-        dup2(SPAWN_FIRST_LISTENER, STDIN_FILENO);
-    }
+    place_listener(spawn);
     fcntl(spawn->report, F_SETFD, FD_CLOEXEC);
     execute(spawn, &words, "PoolAppCommand");
 }

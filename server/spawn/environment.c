@@ -112,13 +112,12 @@ static void set_environment_names(struct variables *v,
     }
 }
 
-static void set_listen_variables(struct variables *v)
+static void set_number(struct variables *v, const char *name, long number)
 {
-    char pid[24];
+    char text[24];
 
-    snprintf(pid, sizeof(pid), "%ld", (long)getpid());
-    set_value(v, "LISTEN_FDS", "1");
-    set_value(v, "LISTEN_PID", pid);
+    snprintf(text, sizeof(text), "%ld", number);
+    set_value(v, name, text);
 }
 
 char **environment_make(const struct spawn *spawn)
@@ -138,8 +137,11 @@ char **environment_make(const struct spawn *spawn)
     set_list(&v, &spawn->rules, FIELD_INHERITED_ENV);
     set_environment_names(&v, spawn);
     set_list(&v, &spawn->define, FIELD_SETENV);
-    if (spawn->type == TYPE_COMMAND) {
-        set_listen_variables(&v);
+    if (spawn->type == TYPE_COMMAND && spawn->options.port != 0) {
+        set_number(&v, "PORT", (long)spawn->options.port);
+    } else if (spawn->type == TYPE_COMMAND) {
+        set_number(&v, "LISTEN_FDS", 1);
+        set_number(&v, "LISTEN_PID", (long)getpid());
     }
     return v.list;
 }

@@ -15,7 +15,7 @@
 
 enum { OPTION_LISTENERS = 256, OPTION_PRELOAD, OPTION_KEEP_ENVIRONMENT,
        OPTION_RUBY, OPTION_ENGINE_UID, OPTION_PARENT, OPTION_NOFILE,
-       OPTION_OOM_SCORE_ADJ, OPTION_VERSION };
+       OPTION_OOM_SCORE_ADJ, OPTION_PORT, OPTION_VERSION };
 
 static const struct option long_options[] = {
     { "listeners",        required_argument, NULL, OPTION_LISTENERS        },
@@ -26,6 +26,7 @@ static const struct option long_options[] = {
     { "parent",           required_argument, NULL, OPTION_PARENT           },
     { "nofile",           required_argument, NULL, OPTION_NOFILE           },
     { "oom-score-adj",    required_argument, NULL, OPTION_OOM_SCORE_ADJ    },
+    { "port",             required_argument, NULL, OPTION_PORT             },
     { "version",          no_argument,       NULL, OPTION_VERSION          },
     { NULL,               0,                 NULL, 0                       }
 };
@@ -56,6 +57,9 @@ static bool set_option(int option, struct spawn_options *options)
         break;
     case OPTION_OOM_SCORE_ADJ:
         options->oom_score_adj = (int)strtol(optarg, NULL, 10);
+        break;
+    case OPTION_PORT:
+        options->port = (unsigned)strtoul(optarg, NULL, 10);
         break;
     case OPTION_VERSION:
         puts("apppool-spawn " APPPOOL_VERSION);

@@ -30,6 +30,7 @@
 struct spawn_options {
     unsigned listeners;     /* descriptors from 3 on; then the report socket */
     bool preload;
+    unsigned port;          /* for $PORT; 0: it uses its listener */
     bool keep_environment;  /* RAILS_ENV and its kin as they are */
     const char *ruby;       /* NULL: "ruby" */
     uid_t engine_uid;       /* no application runs as it; own uid: not root */

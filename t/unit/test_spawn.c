@@ -279,6 +279,16 @@ START_TEST(fastcgi_command_finds_its_listener_at_0_too)
 }
 END_TEST
 
+START_TEST(command_with_a_port_finds_it_in_its_words_and_no_listener)
+{
+    options.port = 4711;
+    set_command("echo at $PORT and 127.0.0.1:$PORT. ${PORT} ${LISTEN_FDS-none};"
+                "ls /proc/$$/fd | tr '\\n' ' '");
+    run();
+    ck_assert_str_eq(output, "at 4711 and 127.0.0.1:4711. 4711 none\n0 1 2 ");
+}
+END_TEST
+
 START_TEST(environment_is_what_was_promised_and_no_more)
 {
     static const char inherited[] = "TZ=Europe/Berlin\0USER=mallory\0";
@@ -821,6 +831,7 @@ int main(void)
     int failed;
 
     tcase_add_test(finds, command_finds_its_listener_and_nothing_else);
+    tcase_add_test(finds, command_with_a_port_finds_it_in_its_words_and_no_listener);
     tcase_add_test(finds, fastcgi_command_finds_its_listener_at_0_too);
     tcase_add_test(finds, environment_is_what_was_promised_and_no_more);
     tcase_add_test(finds, definition_names_the_environment_and_keeping_leaves_it);

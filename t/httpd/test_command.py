@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Any program as an application (PoolAppCommand): how it finds its socket or
+port, when it counts as started, how it ends."""
+
+import os
+import signal
+
+import pytest
+
+from harness import eventually
+from harness.procs import table
+
+# An SCGI server without any help from a loader: at descriptor 3, or at the
+# port of its first argument. Answers with what it finds.
+SERVER = """
+import json, os, signal, socket, sys
+names = sys.argv[1:]
+if names and names[0].isdigit():
+    listener = socket.create_server(("127.0.0.1", int(names[0])))
+else:
+    assert os.environ["LISTEN_PID"] == str(os.getpid())
+    listener = socket.socket(fileno=3)
+while True:
+    connection, _ = listener.accept()
+    data = connection.recv(65536)
+    if data:
+        text = json.dumps({"pid": os.getpid(), "argv": sys.argv[1:],
+                           "fds": os.listdir("/proc/self/fd"),
+                           "environ": dict(os.environ)})
+        connection.sendall(b"Status: 200 OK\\r\\n"
+                           b"Content-Type: application/json\\r\\n\\r\\n"
+                           + text.encode())
+    connection.close()
+"""
+
+
+@pytest.fixture
+def command(httpd):
+    """command(line, extra): a started httpd whose only vhost runs it."""
+    def start(line, code=SERVER, extra="PoolAppProtocol scgi"):
+        h = httpd()
+        app = h.app("command", "command")
+        app.write("server.py", code)
+        site = h.vhost(app, extra=f'PoolAppCommand "{line}"\n{extra}')
+        h.start()
+        return site
+    return start
+
+
+def test_a_command_takes_its_socket_over_and_words_as_httpd_quotes_them(
+        command):
+    site = command("python3 server.py 'two words' a\\\\b $HOME")
+    found = site.get().json
+    assert found["argv"] == ["two words", "a\\b", "$HOME"]
+    assert found["environ"]["LISTEN_FDS"] == "1"
+    assert "PORT" not in found["environ"]
+    assert site.get().json["pid"] == found["pid"]
+    assert site.httpd.status_of(site.app)["type"] == "command"
+
+
+def test_a_command_with_a_port_gets_it_as_word_and_in_its_environment(command):
+    site = command("python3 server.py $PORT --bind=localhost:$PORT")
+    found = site.get().json
+    port = found["environ"]["PORT"]
+    assert found["argv"] == [port, f"--bind=localhost:{port}"]
+    assert "LISTEN_FDS" not in found["environ"]
+    assert site.get().json["pid"] == found["pid"]
+
+
+def test_a_command_that_is_gone_is_started_anew_at_another_port(command):
+    site = command("python3 server.py $PORT")
+    first = site.get().json
+    eventually(lambda: site.httpd.processes_of(site.app) == [first["pid"]])
+    os.kill(first["pid"], signal.SIGKILL)
+    site.httpd.log.wait(rf"pid {first['pid']}\): was ended by signal 9")
+    second = eventually(lambda: site.get().status == 200 and site.get().json)
+    assert second["pid"] != first["pid"]
+
+
+def test_a_command_that_ends_before_it_accepts_is_a_failed_start(command):
+    site = command("python3 server.py", code="""
+import sys
+print("no such database", file=sys.stderr)
+sys.exit(7)
+""")
+    answer = site.get()
+    assert answer.status == 500
+    site.httpd.log.wait("command.*exited with 7 before it was ready")
+    site.httpd.log.wait("no such database")
+
+
+def test_a_command_that_never_accepts_is_ended_after_the_start_timeout(
+        command):
+    site = command("sleep 600",
+                   extra="PoolAppProtocol scgi\nPoolStartTimeout 1")
+    assert site.get().status == 500
+    site.httpd.log.wait("it was not ready after 1 s")
+    eventually(lambda: not site.httpd.applications, 15)
+
+
+def test_a_program_that_is_not_there_is_named_with_its_directive(command):
+    site = command("no-such-program --fast")
+    assert site.get().status == 500
+    site.httpd.log.wait("no-such-program cannot be run by user .*not found "
+                        ".PoolAppCommand")
+
+
+def test_the_whole_process_group_of_a_command_ends_with_the_pool(command):
+    site = command("sh -c 'sleep 601 & sleep 602 | sleep 603 & "
+                   "exec python3 server.py'", extra="PoolAppProtocol scgi")
+    # sh execs, so LISTEN_PID is right.
+    pid = site.get().json["pid"]
+    session = [e.pid for e in table().values() if e.sid == pid]
+    assert len(session) == 4
+    site.httpd.stop()
+    left = [e.pid for e in table().values() if e.sid == pid]
+    assert not left
