@@ -127,6 +127,8 @@ static apr_status_t get_session(struct work *w,
         .root = w->definition->dynamic ? w->found->site.root : NULL,
         .age = apr_time_now() - w->began,
         .watch_fd = w->body.streamed ? 0 : exchange_client_fd(w->r),
+        .line = w->r->the_request,
+        .peer = w->r->useragent_ip,
         .abandoned = is_abandoned,
         .baton = w};
     apr_status_t rv;

@@ -24,6 +24,7 @@ struct apppool_failure {
     const char *message;  /* for the log; never NULL after an error */
     const char *page;     /* HTML page for a person; NULL: none */
     unsigned retry_after_s; /* 0: not said */
+    const char *id;       /* of a failed start: what finds it in the log; NULL */
 };
 
 /* Zero it, then set what differs. */
@@ -38,6 +39,8 @@ struct apppool_get_options {
     apr_interval_time_t age; /* how long the request has waited already */
     int watch_fd;            /* > 0: this connection is watched while waiting;
                                 hang-up, error or end of input abandon */
+    const char *line;        /* the request, for the status; NULL: not said */
+    const char *peer;        /* whose it is, likewise */
     int (*abandoned)(void *baton); /* asked every 250 ms; non-zero abandons */
     void *baton;
 };
@@ -93,6 +96,25 @@ apr_status_t apppool_detach_process(struct apppool_client *client, pid_t pid);
 apr_status_t apppool_status(struct apppool_client *client,
                             const char **json_r, apr_size_t *len_r,
                             apr_pool_t *p);
+
+/*
+ * The configuration in words, as JSON, into p: what the httpd that started the
+ * server told it. Admin. APPPOOL_EFAILED: it was never told one.
+ */
+apr_status_t apppool_config(struct apppool_client *client,
+                            const char **json_r, apr_size_t *len_r,
+                            apr_pool_t *p);
+
+/* Health says no from now on (0: yes again); nothing else changes. Admin. */
+apr_status_t apppool_drain(struct apppool_client *client, int draining);
+
+/*
+ * Have the loader of the process with this pid print where its threads are;
+ * *text_r, from p, is what it printed. Admin. APPPOOL_EFAILED: it cannot, with
+ * the reason in *text_r.
+ */
+apr_status_t apppool_backtrace(struct apppool_client *client, pid_t pid,
+                               const char **text_r, apr_pool_t *p);
 
 /* Does the engine answer? Waits at most `timeout`. */
 apr_status_t apppool_ping(struct apppool_client *client,

@@ -116,7 +116,13 @@ struct wire_header {
     X(60, RLIMITS,        BYTES, 64, "struct wire_rlimits")                   \
     X(61, INHERITED_ENV,  LIST, 8192, "TZ=, TMPDIR= as httpd has them")       \
     X(62, LEASES,         U32,  0, "1: slots may be kept after a request")    \
-    X(63, FULL,           U32,  0, "1: no process is free, none can start")
+    X(63, FULL,           U32,  0, "1: no process is free, none can start")   \
+    X(64, PRIVATE_KIB,    U32,  0, "memory that is a process's alone, KiB")    \
+    X(65, CPU_US,         U64,  0, "processor time a process has used")       \
+    X(66, LOG_LEVEL,      U32,  0, "httpd's LogLevel for us, APLOG_*")        \
+    X(67, DRAINING,       U32,  0, "1: health says no")                       \
+    X(68, ACTIONS,        U32,  0, "1: PoolStatusActions somewhere")          \
+    X(69, ERROR_ID,       TEXT, 32, "what a failed start is called in logs")
 
 enum wire_field {
 #define WIRE_FIELD_ENUM(id, name, kind, max, meaning) FIELD_##name = id,
@@ -209,7 +215,7 @@ enum watch_seen {
 #define CONFIGURE_TAKES                                                       \
     (F(MAX_SPAWNING) | F(MAX_WAITING) | F(USER_SWITCHING) | F(LOWEST_USER) |  \
      F(ALLOW_ROOTS) | F(CHILD_UID) | F(RLIMITS) | F(INHERITED_ENV) |          \
-     F(ENVIRONMENT))
+     F(ENVIRONMENT) | F(LOG_LEVEL) | F(ACTIONS))
 #define DEFINE_NEEDS (F(APP) | F(ROOT) | F(TYPE))
 #define DEFINE_TAKES                                                          \
     (F(STARTUP_FILE) | F(COMMAND) | F(PROTOCOL) | F(ENVIRONMENT) |            \
@@ -250,6 +256,12 @@ enum watch_seen {
       "a root, or all -> DONE when new code serves, else REFUSED")            \
     X(16, DETACH_PROCESS, FROM_CLIENT, F(PID), 0, 0, 0,                       \
       "no new request for this process; it ends when free -> DONE, REFUSED")  \
+    X(17, DRAIN, FROM_CLIENT, F(NUMBER), 0, 0, 0,                             \
+      "1: health says no from now on, all else goes on; 0: yes -> DONE")      \
+    X(18, BACKTRACE, FROM_CLIENT, F(PID), 0, 0, 0,                            \
+      "its loader prints where its threads are -> DONE with that, REFUSED")   \
+    X(19, CONFIG, FROM_CLIENT, 0, 0, 0, 0,                                    \
+      "the configuration in words -> STATUS_TEXT, REFUSED")                   \
     /* channel, engine to client */                                           \
     X(32, WELCOME, FROM_ENGINE, F(NUMBER), F(CLIENT), 0, 1,                   \
       "NUMBER slots; the board (none on admin channels); CLIENT: its number") \
@@ -258,11 +270,12 @@ enum watch_seen {
       F(PROTOCOL) | F(PROCESS), F(QUEUE_US) | F(SPAWN_US) | F(FULL), 0, 1,    \
       "the slot is OFFERED; the connection, unless the client has it")        \
     X(35, REFUSED, FROM_ENGINE | FROM_MASTER, F(STATUS) | F(MESSAGE),         \
-      F(PAGE) | F(RETRY_AFTER), 0, 0, "no")                                   \
+      F(PAGE) | F(RETRY_AFTER) | F(ERROR_ID), 0, 0, "no")                                   \
     X(36, CANCELLED, FROM_ENGINE, 0, 0, 0, 0, "nothing was lent")             \
     X(37, RESET, FROM_ENGINE, 0, 0, 0, 0,                                     \
       "a new engine: ask again what is unanswered; no answer")                \
-    X(38, DONE, FROM_ENGINE | FROM_MASTER, 0, F(NUMBER), 0, 0, "it is done")  \
+    X(38, DONE, FROM_ENGINE | FROM_MASTER, 0, F(NUMBER) | F(MESSAGE), 0, 0,   \
+      "it is done")                                                           \
     X(39, VALUE, FROM_ENGINE, F(NUMBER), 0, 0, 0, "the number asked for")     \
     X(40, STATUS_TEXT, FROM_ENGINE, 0, 0, 1, 1, "JSON in a sealed memfd")     \
     X(41, PONG, FROM_ENGINE, 0, 0, 0, 0, "alive")                             \
@@ -273,6 +286,8 @@ enum watch_seen {
       0, 1, "an application of it; its log")                                  \
     X(66, COMMIT, FROM_PARENT | FROM_MASTER, F(GENERATION), 0, 0, 0,          \
       "the generation is complete -> DONE, REFUSED")                          \
+    X(67, DESCRIBE, FROM_PARENT | FROM_MASTER, 0, 0, 1, 1,                    \
+      "the generation in words for people: JSON in a sealed memfd")           \
     /* link, master to engine */                                              \
     X(80, CLIENT_NEW, FROM_MASTER, F(CLIENT) | F(PID) | F(UID), F(ADMIN),     \
       1, 2, "its first channel and, unless admin, its board")                 \
@@ -293,7 +308,8 @@ enum watch_seen {
       "the process has ended, its connections are revoked")                   \
     X(88, ADOPTED, FROM_MASTER, F(APP) | F(ROOT), F(NUMBER), 0, 0,            \
       "ADOPT's definition; APP: the template, NUMBER: the new one")           \
-    X(89, START, FROM_MASTER, F(NUMBER), F(ADMIN) | F(STATUS), 0, 0,          \
+    X(89, START, FROM_MASTER, F(NUMBER), F(ADMIN) | F(STATUS) | F(DRAINING),  \
+      0, 0,                                                                   \
       "all state was told; NUMBER: greatest process number so far;"           \
       " STATUS 1: an engine was there before")                                \
     X(90, STOP, FROM_MASTER, 0, 0, 0, 0, "retire everything, refuse new")     \
@@ -320,6 +336,8 @@ enum watch_seen {
       0, 0, "a root that only a client named; APP 0: no template -> ADOPTED") \
     X(105, READY, FROM_ENGINE, F(PROCESS), F(TYPE), 0, 0,                     \
       "the start is over, its time-out and patience too; no answer")         \
+    X(106, KEEP, FROM_ENGINE, F(DRAINING), 0, 0, 0,                           \
+      "what the next engine is to know; no answer")                           \
     /* engine -> master -> watcher */                                         \
     X(111, WATCH, FROM_ENGINE | FROM_MASTER, F(APP) | F(NUMBER), 0, 0, 0,     \
       "look at its restart files once a second: enum watch_how; no answer")   \
@@ -328,8 +346,9 @@ enum watch_seen {
     /* watcher -> master -> engine */                                         \
     X(113, SEEN, FROM_WATCHER | FROM_MASTER, F(APP) | F(NUMBER), 0, 0, 0,     \
       "what has changed there: set of enum watch_seen")                       \
-    X(114, MEASURED, FROM_WATCHER | FROM_MASTER, F(PROCESS) | F(NUMBER), 0,   \
-      0, 0, "its memory in KiB: PSS; where refused RSS less shared")
+    X(114, MEASURED, FROM_WATCHER | FROM_MASTER, F(PROCESS) | F(NUMBER),      \
+      F(PRIVATE_KIB) | F(CPU_US), 0, 0,                                       \
+      "its memory in KiB: PSS; where refused RSS less shared")
 
 enum wire_type {
 #define WIRE_TYPE_ENUM(number, name, senders, needs, takes, fmin, fmax, says)  \

@@ -4,6 +4,7 @@
  */
 #include "refusal.h"
 
+#include <apr_strings.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -214,12 +215,13 @@ static apr_status_t read_text(int fd, const char **text_r, apr_size_t *len_r,
     return APR_SUCCESS;
 }
 
-apr_status_t apppool_status(struct apppool_client *client,
-                            const char **json_r, apr_size_t *len_r,
-                            apr_pool_t *p)
+/* A question whose answer is a text in a memfd. */
+static apr_status_t ask_text(struct apppool_client *client,
+                             enum wire_type type, const char **text_r,
+                             apr_size_t *len_r, apr_pool_t *p)
 {
     struct exchange x;
-    apr_status_t rv = exchange_open(&x, client, MSG_STATUS, CLIENT_PATIENCE);
+    apr_status_t rv = exchange_open(&x, client, type, CLIENT_PATIENCE);
 
     if (rv != APR_SUCCESS) {
         return rv;
@@ -228,8 +230,50 @@ apr_status_t apppool_status(struct apppool_client *client,
     if (rv == APR_SUCCESS) {
         int fd = wire_take_fd(&x.channel->in, 0);
 
-        rv = read_text(fd, json_r, len_r, p);
+        rv = read_text(fd, text_r, len_r, p);
         fd_close(&fd);
+    }
+    exchange_close(&x);
+    return rv;
+}
+
+apr_status_t apppool_status(struct apppool_client *client,
+                            const char **json_r, apr_size_t *len_r,
+                            apr_pool_t *p)
+{
+    return ask_text(client, MSG_STATUS, json_r, len_r, p);
+}
+
+apr_status_t apppool_config(struct apppool_client *client,
+                            const char **json_r, apr_size_t *len_r,
+                            apr_pool_t *p)
+{
+    return ask_text(client, MSG_CONFIG, json_r, len_r, p);
+}
+
+apr_status_t apppool_drain(struct apppool_client *client, int draining)
+{
+    return ask_number(client, MSG_DRAIN, FIELD_NUMBER, draining ? 1 : 0,
+                      MSG_DONE, NULL);
+}
+
+apr_status_t apppool_backtrace(struct apppool_client *client, pid_t pid,
+                               const char **text_r, apr_pool_t *p)
+{
+    struct apppool_failure failure = { 0 };
+    struct exchange x;
+    apr_status_t rv = exchange_open(&x, client, MSG_BACKTRACE,
+                                    CLIENT_PATIENCE);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    wire_put_u32(&x.channel->out, FIELD_PID, (uint32_t)pid);
+    rv = exchange_ask(&x, MSG_DONE, &failure, p);
+    *text_r = failure.message;
+    if (rv == APR_SUCCESS && wire_has(&x.channel->in, FIELD_MESSAGE)) {
+        *text_r = apr_pstrdup(p, wire_get_text(&x.channel->in, FIELD_MESSAGE,
+                                               NULL));
     }
     exchange_close(&x);
     return rv;

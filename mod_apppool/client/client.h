@@ -188,9 +188,11 @@ void slot_give_back(struct apppool_client *client, struct loan *loan,
 
 /* session.c --------------------------------------------------------------- */
 
-/* A session over a loan (taken over), in p. */
+/* A session over a loan (taken over) for what options say, in p. */
 struct apppool_session *session_new(struct apppool_client *client,
-                                    const struct loan *loan, apr_pool_t *p);
+                                    const struct loan *loan,
+                                    const struct apppool_get_options *options,
+                                    apr_pool_t *p);
 
 /* lenders.c --------------------------------------------------------------- */
 

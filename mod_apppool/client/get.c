@@ -181,7 +181,7 @@ static apr_status_t get(struct apppool_client *client,
     q.lender = lender_find(client, options);
     if (lender_lend(client, q.lender, &loan)) {
         loan.queue_time = client_now() - q.asked_at;
-        *session_r = session_new(client, &loan, p);
+        *session_r = session_new(client, &loan, options, p);
         return APR_SUCCESS;
     }
     rv = channel_get(client, &q.patience, &q.channel);
@@ -194,7 +194,7 @@ static apr_status_t get(struct apppool_client *client,
         rv = refusal_status(&q.channel->in);
         refusal_tell(&q.channel->in, failure_r, p);
     } else if (rv == APR_SUCCESS) {
-        *session_r = session_new(client, &loan, p);
+        *session_r = session_new(client, &loan, options, p);
     }
     channel_put(client, &q.channel, is_usable);
     return rv;

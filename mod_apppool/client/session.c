@@ -15,6 +15,11 @@ struct apppool_session {
     apr_uint64_t id;
 };
 
+static struct slot_note *note_of(const struct apppool_session *session)
+{
+    return board_note(session->client->board, session->loan.slot);
+}
+
 static void finish(struct apppool_session *session,
                    enum apppool_session_end end)
 {
@@ -28,6 +33,7 @@ static void finish(struct apppool_session *session,
         (session->is_read_closed || session->is_write_closed)) {
         end = APPPOOL_SESSION_ENDED;
     }
+    note_end(note_of(session), client_now());
     slot_give_back(client, &session->loan, end);
     client_drop_session(client);
 }
@@ -39,7 +45,9 @@ static apr_status_t on_pool_cleanup(void *baton)
 }
 
 struct apppool_session *session_new(struct apppool_client *client,
-                                    const struct loan *loan, apr_pool_t *p)
+                                    const struct loan *loan,
+                                    const struct apppool_get_options *options,
+                                    apr_pool_t *p)
 {
     struct apppool_session *session = apr_palloc(p, sizeof(*session));
 
@@ -49,6 +57,8 @@ struct apppool_session *session_new(struct apppool_client *client,
         .loan = *loan,
     };
     client_add_session(client, &session->id);
+    note_begin(note_of(session), client_now(), loan->queue_time,
+               options->peer, options->line);
     apr_pool_cleanup_register(p, session, on_pool_cleanup,
                               apr_pool_cleanup_null);
     return session;

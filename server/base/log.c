@@ -35,6 +35,22 @@ void log_open(const char *part, enum log_level level)
     sink.level = level;
 }
 
+enum log_level log_level_of_httpd(unsigned level)
+{
+    if (level == 0 || level == 4 || level == 5) {
+        return LOG_LEVEL_NOTICE;
+    }
+    if (level < 4) {
+        return LOG_LEVEL_ERROR;
+    }
+    return level == 6 ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
+}
+
+void log_set_level(enum log_level level)
+{
+    sink.level = level;
+}
+
 void log_to(int fd)
 {
     sink.fd = fd < 0 ? STDERR_FILENO : fd;

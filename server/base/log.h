@@ -26,6 +26,13 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_NOTICE,
 void log_open(const char *part, enum log_level level);
 void log_to(int fd);
 
+/*
+ * httpd's LogLevel (APLOG_*, syslog's numbers; 0: not said) as one of ours. As
+ * in httpd itself a notice is always written unless only errors are wanted.
+ */
+enum log_level log_level_of_httpd(unsigned level);
+void log_set_level(enum log_level level);
+
 void log_line(enum log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -86,21 +86,17 @@ void admin_on_get_server_pid(struct channel *channel, struct wire_message *m)
 void admin_on_detach_process(struct channel *channel, struct wire_message *m)
 {
     struct engine *engine = channel->client->engine;
-    pid_t pid = (pid_t)wire_get_u32(m, FIELD_PID, 0);
+    struct running *running =
+        running_find_pid(engine, (pid_t)wire_get_u32(m, FIELD_PID, 0));
 
-    for (apr_hash_index_t *i = apr_hash_first(NULL, engine->processes);
-         i != NULL; i = apr_hash_next(i)) {
-        struct running *running = apr_hash_this_val(i);
-
-        if (running->pid == pid && running->core != NULL) {
-            core_detach(running->core, engine_now(engine));
-            lease_recall(engine);
-            channel_done(channel, wire_request_id(m));
-            return;
-        }
+    if (running == NULL || running->core == NULL) {
+        channel_refuse(channel, wire_request_id(m), STATUS_FAILED,
+                       "no process of the pool has this pid", NULL, 0);
+        return;
     }
-    channel_refuse(channel, wire_request_id(m), STATUS_FAILED,
-                   "no process of the pool has this pid", NULL, 0);
+    core_detach(running->core, engine_now(engine));
+    lease_recall(engine);
+    channel_done(channel, wire_request_id(m));
 }
 
 /* Restart -------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include "definition.h"
 #include "lend.h"
 #include "link.h"
+#include "operate.h"
 #include "request.h"
 #include "slot.h"
 #include "socket.h"
@@ -29,7 +30,8 @@ enum when {
     ALWAYS,  /* also before HELLO */
     GREETED, /* after HELLO, on any channel */
     LENDING, /* after HELLO, and the client has a board */
-    ADMIN    /* admin channels; any while there is no configuration */
+    ADMIN,   /* admin channels; any while there is no configuration */
+    ACTION   /* the same, and httpd's children with PoolStatusActions */
 };
 
 static void on_hello(struct channel *channel, struct wire_message *m);
@@ -55,8 +57,11 @@ static const struct rule {
     { MSG_GET_ACTIVE, ADMIN, admin_on_get_active },
     { MSG_GET_COUNT, ADMIN, admin_on_get_count },
     { MSG_GET_SERVER_PID, ADMIN, admin_on_get_server_pid },
-    { MSG_RESTART, ADMIN, admin_on_restart },
-    { MSG_DETACH_PROCESS, ADMIN, admin_on_detach_process },
+    { MSG_RESTART, ACTION, admin_on_restart },
+    { MSG_DETACH_PROCESS, ACTION, admin_on_detach_process },
+    { MSG_DRAIN, ADMIN, operate_on_drain },
+    { MSG_BACKTRACE, ADMIN, operate_on_backtrace },
+    { MSG_CONFIG, ADMIN, operate_on_config },
 };
 
 struct client *client_find(struct engine *engine, uint32_t number)
@@ -411,6 +416,14 @@ static void on_ping(struct channel *channel, struct wire_message *m)
     channel_answer(channel, wire_request_id(m), MSG_PONG);
 }
 
+static bool may_command(const struct client *client, enum when when)
+{
+    const struct engine *engine = client->engine;
+
+    return when < ADMIN || client->admin || engine->generation == 0 ||
+           (when == ACTION && engine->actions);
+}
+
 static bool is_allowed(struct channel *channel, enum when when,
                        struct wire_message *m)
 {
@@ -425,7 +438,7 @@ static bool is_allowed(struct channel *channel, enum when when,
                        "an admin channel has no sessions", NULL, 0);
         return false;
     }
-    if (when == ADMIN && !client->admin && client->engine->generation != 0) {
+    if (!may_command(client, when)) {
         channel_refuse(channel, wire_request_id(m), STATUS_DENIED,
                        "only an admin channel may say this", NULL, 0);
         return false;

@@ -253,6 +253,10 @@ void core_each_process(struct core_app *app,
                        void (*each)(void *baton, struct core_process *process),
                        void *baton);
 
+/* Since when they wait, oldest first; at most n of them. Returns how many. */
+unsigned core_app_waits(const struct core_app *app, int64_t *since_us,
+                        unsigned n);
+
 /* It gets nothing more and ends as soon as its sessions have been closed. */
 bool core_process_is_leaving(const struct core_process *process);
 

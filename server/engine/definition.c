@@ -56,6 +56,8 @@ void definition_on_configure(struct engine *engine, struct wire_message *m)
     engine->coming = wire_get_u32(m, FIELD_GENERATION, 1);
     engine->child_uid = wire_get_u32(m, FIELD_CHILD_UID, UINT32_MAX);
     engine->limits = limits;
+    engine->actions = wire_get_u32(m, FIELD_ACTIONS, 0) != 0;
+    log_set_level(log_level_of_httpd(wire_get_u32(m, FIELD_LOG_LEVEL, 0)));
     core_set_limits(engine->core, &limits, engine_now(engine));
     if (fd >= 0) {
         log_to(fd);
@@ -143,9 +145,6 @@ static void read_definition(struct definition *d, const struct wire_message *m)
     d->says_concurrency = wire_has(m, FIELD_CONCURRENCY);
     d->method = wire_get_u32(m, FIELD_SPAWN_METHOD, SPAWN_DEFAULT);
     d->threads = wire_get_u32(m, FIELD_THREADS, 1);
-    d->memory_mib = d->limits.memory_mib;
-    d->max_per_app = d->limits.max_per_app;
-    d->max_queue = d->limits.max_queue;
     d->counts_requests = d->limits.max_requests != 0 ||
                          d->limits.max_request_us != 0;
     apply_type(d);

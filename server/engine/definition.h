@@ -6,9 +6,12 @@
 #ifndef APPPOOL_ENGINE_DEFINITION_H
 #define APPPOOL_ENGINE_DEFINITION_H
 
-#include "engine.h"
+#include "metrics.h"
 
 struct request;
+
+/* What a failed start is called in the log, on its page and in the status. */
+#define ERROR_ID_LEN 8
 
 struct definition {
     struct engine *engine;
@@ -26,14 +29,14 @@ struct definition {
     uint32_t protocol;    /* enum apppool_protocol; 0: by type */
     uint32_t flags;       /* enum apppool_define_flags */
     char *user;           /* of its processes, as spawn told; "" before */
-    uint32_t memory_mib;  /* PoolMemoryLimit; 0: none */
-    unsigned max_per_app; /* PoolMaxPerApp; 0: none */
-    unsigned max_queue;   /* PoolMaxQueueSize; 0: no limit */
+    char error_id[ERROR_ID_LEN + 1]; /* of the last failed start; "" */
+    int64_t error_us;     /* when that was */
     unsigned n_processes; /* struct running that point here */
     bool is_watched;      /* watch.c */
     bool is_always;       /* always_restart.txt is there */
     bool counts_requests; /* a limit needs each request told */
     uint64_t leased_requests;   /* that the core did not hand out */
+    struct metrics metrics;
     LIST_HEAD(, slot) leases;
     struct loop_timer *press;   /* somebody waits; NULL: nobody */
     int log_fd;           /* PoolLogFile or its vhost's log; -1: our own log */

@@ -17,10 +17,11 @@
 #include "lease.h"
 #include "lend.h"
 #include "link.h"
+#include "metrics.h"
+#include "operate.h"
 #include "request.h"
 #include "running.h"
 #include "socket.h"
-#include "watch.h"
 
 #define LINK_FD 3
 #define LOOK_US APR_USEC_PER_SEC
@@ -125,7 +126,8 @@ static void on_look(void *baton)
     engine->look = loop_timer_add(engine->loop, LOOK_US, on_look, engine);
     lease_look(engine);
     lend_look(engine);
-    watch_measure(engine);
+    metrics_collect_all(engine);
+    metrics_measure(engine, MEASURE_EVERY_US);
     engine_settle(engine);
 }
 
@@ -148,7 +150,9 @@ static struct engine *engine_new(apr_pool_t *pool)
     engine->adoptions = apr_hash_make(pool);
     STAILQ_INIT(&engine->returns);
     engine->child_uid = UINT32_MAX;
-    engine->log_fd = -1;
+    engine->log_fd = engine->description = -1;
+    LIST_INIT(&engine->backtraces);
+    engine->began_us = engine_now(engine);
     engine->core = core_new(&ops, engine, (uint64_t)apr_time_now());
     engine->limits = (struct core_limits){
         .max = 6, .max_spawning = 2, .max_idle_us = 300 * APR_USEC_PER_SEC,
@@ -162,6 +166,7 @@ static void engine_free(struct engine *engine)
     engine->ending = true;
     loop_timer_cancel(&engine->tick);
     loop_timer_cancel(&engine->look);
+    operate_end(engine);
     client_free_all(engine);
     lend_settle(engine);
     core_free(&engine->core); /* forgets the processes one by one */

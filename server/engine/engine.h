@@ -12,10 +12,12 @@
  *   definition.c  applications as they are configured
  *   running.c     processes: start, reports, end
  *   output.c      what applications print, line by line
- *   watch.c       restart files and memory, as the watcher sees them
+ *   watch.c       restart files, as the watcher sees them
+ *   metrics.c     times of requests; memory and processor of processes
  *   page.c        a failed start as a page for a person
  *   admin.c       limits, clear, restart
- *   status.c      everything as JSON
+ *   operate.c     draining, backtraces, the configuration in words
+ *   status.c      everything as JSON, made by status_report.c
  *   core.h        the policy, which none of these know from inside
  *
  * One thread, one loop. A handler that calls the core ends in engine_settle().
@@ -70,6 +72,11 @@ struct engine {
     uint32_t adoption_id;     /* last request id of an ADOPT */
     uint32_t probe_id;        /* last slot number of a probe */
     struct core_limits limits;
+    int64_t began_us;         /* when this engine did */
+    bool draining;            /* health says no; everything goes on */
+    bool actions;             /* PoolStatusActions on in some place */
+    int description;          /* of the configuration, in words; owned; -1 */
+    LIST_HEAD(, backtrace) backtraces; /* operate.c; owned */
     bool started;             /* START has come */
     bool taking_over;         /* there was an engine before */
     bool restart_is_over;     /* of some application; see admin_settle() */

@@ -55,8 +55,8 @@ static bool is_full(const struct definition *definition)
     return app.waiting > 0 ||
            (app.idle == 0 &&
             (pool.processes >= definition->engine->limits.max ||
-             (definition->max_per_app != 0 &&
-              app.processes >= definition->max_per_app)));
+             (definition->limits.max_per_app != 0 &&
+              app.processes >= definition->limits.max_per_app)));
 }
 
 static int send_offer(struct request *request, struct slot *slot,

@@ -13,6 +13,8 @@
 #include "definition.h"
 #include "lease.h"
 #include "lend.h"
+#include "metrics.h"
+#include "operate.h"
 #include "running.h"
 #include "socket.h"
 #include "takeover.h"
@@ -24,6 +26,7 @@ static void on_start(struct engine *engine, struct wire_message *m)
 {
     core_set_last_number(engine->core, wire_get_u32(m, FIELD_NUMBER, 0));
     engine->started = true;
+    engine->draining = wire_get_u32(m, FIELD_DRAINING, 0) != 0;
     if (wire_get_u32(m, FIELD_STATUS, 0) != 0) {
         takeover_slots(engine);
         running_take_over_all(engine);
@@ -57,6 +60,7 @@ static const struct {
     { MSG_CONFIGURE, definition_on_configure },
     { MSG_DEFINE, definition_on_define },
     { MSG_COMMIT, definition_on_commit },
+    { MSG_DESCRIBE, operate_on_describe },
     { MSG_ADOPTED, definition_on_adopted },
     { MSG_CLIENT_NEW, client_on_new },
     { MSG_CHANNEL_NEW, client_on_channel },
@@ -68,7 +72,7 @@ static const struct {
     { MSG_CONNECT_ERROR, lend_on_connect_error },
     { MSG_SLOT_KEPT, takeover_on_slot_kept },
     { MSG_SEEN, watch_on_seen },
-    { MSG_MEASURED, watch_on_measured },
+    { MSG_MEASURED, metrics_on_measured },
     { MSG_START, on_start },
     { MSG_STOP, on_stop },
     { MSG_PING, on_ping },
@@ -269,6 +273,11 @@ void link_drop_channel(struct engine *engine, uint32_t client, uint32_t channel)
 {
     SEND(engine, MSG_DROP_CHANNEL, { FIELD_CLIENT, client },
          { FIELD_CHANNEL, channel });
+}
+
+void link_keep_draining(struct engine *engine, bool draining)
+{
+    SEND(engine, MSG_KEEP, { FIELD_DRAINING, draining });
 }
 
 void link_watch(struct engine *engine, uint32_t app, enum watch_how how)

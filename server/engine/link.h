@@ -31,6 +31,7 @@ void link_make_channel(struct engine *engine, uint32_t client,
 void link_drop_channel(struct engine *engine, uint32_t client,
                        uint32_t channel);
 void link_watch(struct engine *engine, uint32_t app, enum watch_how how);
+void link_keep_draining(struct engine *engine, bool draining);
 void link_measure(struct engine *engine, uint32_t process);
 /* get: the GET with ROOT and perhaps APP, LOWER, LOWEST_USER. */
 void link_adopt(struct engine *engine, uint32_t request_id,

@@ -136,6 +136,14 @@ const char *output_tail(struct output *output)
     return output != NULL && output->tail != NULL ? output->tail : "";
 }
 
+void output_remember(struct output *output)
+{
+    if (output != NULL && output->tail == NULL) {
+        output->tail = calloc(1, OUTPUT_TAIL + 1);
+        output->tail_len = 0;
+    }
+}
+
 void output_forget(struct output *output)
 {
     if (output != NULL) {

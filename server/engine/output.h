@@ -32,6 +32,9 @@ void output_drain(struct output *output);
 /* The last OUTPUT_TAIL bytes printed, until output_forget(); "" for NULL. */
 const char *output_tail(struct output *output);
 
+/* Keep a tail again, of what comes from now on. NULL is fine. */
+void output_remember(struct output *output);
+
 /* Keep no tail from now on: the start was a success. NULL is fine. */
 void output_forget(struct output *output);
 

@@ -203,10 +203,11 @@ static void describe_full(const struct engine *engine,
 
     core_app_view(definition->app, &app);
     core_view(engine->core, &pool);
-    if (definition->max_queue != 0 && app.waiting >= definition->max_queue) {
+    if (definition->limits.max_queue != 0 &&
+        app.waiting >= definition->limits.max_queue) {
         snprintf(text, size, "too many requests are waiting: %u, and"
                  " PoolMaxQueueSize is %u", app.waiting,
-                 definition->max_queue);
+                 definition->limits.max_queue);
     } else {
         snprintf(text, size, "too many requests are waiting in all: %u, and"
                  " PoolMaxWaiting is %u", pool.waiting,

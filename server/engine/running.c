@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "app_type.h"
 #include "exclusive.h"
@@ -35,6 +36,19 @@ void running_log(const struct running *running, enum log_level level,
 struct running *running_find(struct engine *engine, uint32_t number)
 {
     return apr_hash_get(engine->processes, &number, sizeof number);
+}
+
+struct running *running_find_pid(struct engine *engine, pid_t pid)
+{
+    for (apr_hash_index_t *i = apr_hash_first(NULL, engine->processes);
+         i != NULL; i = apr_hash_next(i)) {
+        struct running *running = apr_hash_this_val(i);
+
+        if (running->pid == pid) {
+            return running;
+        }
+    }
+    return NULL;
 }
 
 static struct running *running_new(struct engine *engine, uint32_t number,
@@ -163,6 +177,18 @@ static void write_own_log(int fd, const char *line, size_t len)
     log_write_line(fd, text, len + 1);
 }
 
+/* What an application prints is written whatever the LogLevel. */
+static int log_of(const struct running *running)
+{
+    const struct definition *definition = running->definition;
+
+    if (definition->log_fd >= 0) {
+        return definition->log_fd;
+    }
+    return running->engine->log_fd >= 0 ? running->engine->log_fd
+                                        : STDERR_FILENO;
+}
+
 static void on_output(void *baton, const char *line, size_t len)
 {
     const struct running *running = baton;
@@ -170,13 +196,10 @@ static void on_output(void *baton, const char *line, size_t len)
 
     if (definition->log_fd >= 0 && (definition->flags & DEFINE_OWN_LOG)) {
         write_own_log(definition->log_fd, line, len);
-    } else if (definition->log_fd >= 0) {
-        log_line_to(definition->log_fd, LOG_LEVEL_NOTICE,
+    } else {
+        log_line_to(log_of(running), LOG_LEVEL_NOTICE,
                     "app %s (pid %ld) says: %.*s", definition->root,
                     (long)running->pid, (int)len, line);
-    } else {
-        log_notice("app %s (pid %ld) says: %.*s", definition->root,
-                   (long)running->pid, (int)len, line);
     }
 }
 
@@ -307,6 +330,7 @@ static void on_ready(struct running *running)
     output_forget(running->output);
     running_log(running, LOG_LEVEL_INFO, "ready");
     link_ready(running->engine, running->number, running->type);
+    metrics_spawned(running);
     core_process_ready(running->core, engine_now(running->engine));
     lease_recall(running->engine); /* of those that it replaces */
 }

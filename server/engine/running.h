@@ -25,6 +25,7 @@ struct running {
     char user[33];             /* it runs as; "" until it said so */
     char *error;               /* what it reported as ERROR so far; owned */
     size_t error_len;          /* bytes; <= WIRE_MAX_STRING */
+    struct usage usage;
     uint64_t leased_requests;  /* that the core did not hand out */
     struct output *output;     /* its standard output and error; NULL: none */
     /* Told to a new engine, until the core has them: */
@@ -58,6 +59,7 @@ void running_on_reported(struct engine *engine, struct wire_message *m);
 void running_on_gone(struct engine *engine, struct wire_message *m);
 
 struct running *running_find(struct engine *engine, uint32_t number);
+struct running *running_find_pid(struct engine *engine, pid_t pid);
 
 /* Hand those of an engine before to the core. */
 void running_take_over_all(struct engine *engine);

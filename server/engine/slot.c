@@ -66,12 +66,14 @@ struct slot *slot_new(struct client *client, struct running *running)
     slot->fd = -1;
     client->slots[line] = slot;
     LIST_INSERT_HEAD(&running->slots, slot, next);
+    metrics_begin(slot);
     return slot;
 }
 
 void slot_free(struct slot *slot)
 {
     lease_end(slot);
+    metrics_collect(slot);
     slot_apply(slot_line(slot), SLOT_REVOKE, NULL);
     slot->client->slots[slot->line] = NULL;
     if (slot->line < slot->client->free_hint) {

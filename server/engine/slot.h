@@ -9,6 +9,7 @@
 #define APPPOOL_ENGINE_SLOT_H
 
 #include "client.h"
+#include "metrics.h"
 #include "running.h"
 
 struct slot {
@@ -24,6 +25,7 @@ struct slot {
     int64_t lent_us;         /* a lease: since when */
     uint64_t seen_word;      /* a lease: when last looked at */
     uint32_t uses_counted;   /* a lease: up to here; 0: none */
+    struct metrics_seen seen_times; /* collected from its note */
     bool seen_empty;         /* lent, yet EMPTY when last looked at */
     struct request *request; /* waits for CONNECTED; NULL: none */
 };

@@ -104,6 +104,21 @@ void core_each_process(struct core_app *app,
     }
 }
 
+unsigned core_app_waits(const struct core_app *app, int64_t *since_us,
+                        unsigned n)
+{
+    const struct core_waiter *waiter;
+    unsigned i = 0;
+
+    TAILQ_FOREACH(waiter, &app->queue, link) {
+        if (i == n) {
+            break;
+        }
+        since_us[i++] = waiter->since_us;
+    }
+    return i;
+}
+
 bool core_process_is_leaving(const struct core_process *process)
 {
     return process->stage == STAGE_LEAVING || process->stage == STAGE_RETIRING;

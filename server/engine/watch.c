@@ -73,27 +73,3 @@ void watch_on_seen(struct engine *engine, struct wire_message *m)
         core_app_retry(definition->app, engine_now(engine));
     }
 }
-
-void watch_measure(struct engine *engine)
-{
-    for (apr_hash_index_t *i = apr_hash_first(NULL, engine->processes);
-         i != NULL; i = apr_hash_next(i)) {
-        struct running *running = apr_hash_this_val(i);
-
-        if (running->definition->memory_mib != 0 && running->ready &&
-            !running->preloader) {
-            link_measure(engine, running->number);
-        }
-    }
-}
-
-void watch_on_measured(struct engine *engine, struct wire_message *m)
-{
-    struct running *running =
-        running_find(engine, wire_get_u32(m, FIELD_PROCESS, 0));
-    uint32_t kib = wire_get_u32(m, FIELD_NUMBER, 0);
-
-    if (running != NULL && running->core != NULL) {
-        core_process_memory(running->core, kib / 1024, engine_now(engine));
-    }
-}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * watch.h - files and memory of applications, as the watcher sees them.
+ * watch.h - files of applications, as the watcher sees them.
  *
  * An application is watched from its first start on and for as long as it has
  * processes, or waits for a start after one that failed.
@@ -17,11 +17,7 @@ void watch_end(struct engine *engine, struct definition *definition);
 /* A new engine asks for what the one before had asked for. */
 void watch_again(struct engine *engine);
 
-/* Ask for the memory of all whose application has a limit. */
-void watch_measure(struct engine *engine);
-
-/* Link messages. */
+/* Link message. */
 void watch_on_seen(struct engine *engine, struct wire_message *m);
-void watch_on_measured(struct engine *engine, struct wire_message *m);
 
 #endif

@@ -76,6 +76,22 @@ void config_tell_definition(struct master *m, const struct definition *d)
     tell(m, &d->message, d->log_fd);
 }
 
+static void tell_description(struct master *m, const struct generation *g)
+{
+    struct wire_message msg;
+
+    if (g->description < 0) {
+        return;
+    }
+    wire_message_init(&msg);
+    wire_message_begin(&msg, MSG_DESCRIBE, 0);
+    engine_link_put_copy(&msg, g->description);
+    if (msg.n_fds > 0) {
+        engine_link_send(m, &msg);
+    }
+    wire_message_clear(&msg);
+}
+
 static void tell_generation(struct master *m, const struct generation *g)
 {
     apr_hash_index_t *i;
@@ -84,6 +100,7 @@ static void tell_generation(struct master *m, const struct generation *g)
         return;
     }
     tell(m, &g->configure, g->log_fd);
+    tell_description(m, g);
     for (i = apr_hash_first(NULL, m->definitions); i != NULL;
          i = apr_hash_next(i)) {
         const struct definition *d = apr_hash_this_val(i);
@@ -172,6 +189,7 @@ static void generation_clear(struct generation *g)
 {
     wire_message_clear(&g->configure);
     fd_close(&g->log_fd);
+    fd_close(&g->description);
     g->number = 0;
 }
 
@@ -180,7 +198,7 @@ static void generation_move(struct generation *to, struct generation *from)
     generation_clear(to);
     *to = *from;
     wire_message_init(&from->configure);
-    from->log_fd = -1;
+    from->log_fd = from->description = -1;
     from->number = 0;
 }
 
@@ -218,9 +236,22 @@ static void on_configure(struct master *m, struct wire_message *msg)
     wire_copy(&m->coming.configure, msg);
     config_keep_log(&m->coming.log_fd, &fd);
     check_configure(m, msg);
+    log_set_level(log_level_of_httpd(wire_get_u32(msg, FIELD_LOG_LEVEL, 0)));
     log_to(m->coming.log_fd >= 0 ? m->coming.log_fd : m->current.log_fd);
     if (m->refusal == NULL) {
         tell(m, &m->coming.configure, m->coming.log_fd);
+    }
+}
+
+static void on_describe(struct master *m, struct wire_message *msg)
+{
+    int fd = wire_take_fd(msg, 0);
+
+    msg->n_fds = 0;
+    fd_close(&m->coming.description);
+    m->coming.description = fd;
+    if (m->refusal == NULL) {
+        tell_description(m, &m->coming);
     }
 }
 
@@ -346,6 +377,9 @@ static void dispatch(struct master *m, int fd, struct wire_message *msg)
     switch (wire_type(msg)) {
     case MSG_CONFIGURE:
         on_configure(m, msg);
+        break;
+    case MSG_DESCRIBE:
+        on_describe(m, msg);
         break;
     case MSG_DEFINE:
         on_define(m, msg);

@@ -66,6 +66,7 @@ static void tell_start(struct master *m)
     if (m->engine_before) {
         wire_put_u32(&msg, FIELD_STATUS, 1);
     }
+    wire_put_u32(&msg, FIELD_DRAINING, m->draining);
     engine_link_send(m, &msg);
     m->engine_before = true;
 }
@@ -115,6 +116,11 @@ static void on_ping(void *baton)
 static void schedule_ping(struct master *m)
 {
     m->engine_timer = loop_timer_add(m->loop, PING_INTERVAL, on_ping, m);
+}
+
+void engine_keeper_on_keep(struct master *m, struct wire_message *msg)
+{
+    m->draining = wire_get_u32(msg, FIELD_DRAINING, 0) != 0;
 }
 
 void engine_keeper_on_pong(struct master *m, struct wire_message *msg)

@@ -18,8 +18,9 @@ void engine_keeper_died(struct master *m, int status);
 /* The link to it broke: whatever it does, it is of no use any more. */
 void engine_keeper_lost(struct master *m);
 
-/* Link message. */
+/* Link messages. */
 void engine_keeper_on_pong(struct master *m, struct wire_message *msg);
+void engine_keeper_on_keep(struct master *m, struct wire_message *msg);
 
 /* No further start, no ping; close the link, so that the engine ends. */
 void engine_keeper_end(struct master *m);

@@ -44,6 +44,7 @@ static const struct {
     { MSG_DROP_CHANNEL, client_on_drop_channel },
     { MSG_ADOPT, adopt_on_adopt },
     { MSG_PONG, engine_keeper_on_pong },
+    { MSG_KEEP, engine_keeper_on_keep },
     { MSG_WATCH, watcher_on_watch },
     { MSG_MEASURE, watcher_on_measure },
 };

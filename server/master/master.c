@@ -42,6 +42,8 @@ struct master *master_new(const struct master_options *options, apr_pool_t *p)
     m->parent_pidfd = m->signal_fd = m->link = m->engine_pidfd = -1;
     m->null_fd = m->watcher = -1;
     m->previous.log_fd = m->current.log_fd = m->coming.log_fd = -1;
+    m->previous.description = m->current.description = -1;
+    m->coming.description = -1;
     wire_message_init(&m->previous.configure);
     wire_message_init(&m->current.configure);
     wire_message_init(&m->coming.configure);

@@ -72,6 +72,7 @@ enum master_phase {
 struct generation {
     uint32_t number;               /* 0: there is none */
     struct wire_message configure; /* owned, without its descriptor */
+    int description;               /* in words; owned; -1: none */
     int log_fd;                    /* owned; -1: none */
 };
 
@@ -121,6 +122,7 @@ struct master {
     unsigned engine_failures;      /* early ends in a row */
     unsigned unanswered_pings;
     bool engine_before;            /* there was an engine before this one */
+    bool draining;                 /* for the next engine */
     struct loop_timer *engine_timer; /* ping, or the next start */
 
     int watcher;                   /* socket to the watcher; -1: none */

@@ -17,47 +17,59 @@ static FILE *open_proc(pid_t pid, const char *name)
     return fopen(path, "re");
 }
 
-/* Field 4 of stat; the name in parentheses before it may hold anything. */
-static pid_t parent_of(pid_t pid)
+/* Fields 4, 14 and 15 of stat; the name in parentheses before them may hold
+ * anything. */
+static int read_stat(pid_t pid, pid_t *parent_r, uint64_t *cpu_us_r)
 {
     FILE *file = open_proc(pid, "stat");
     char line[1024] = "";
-    long parent = -1;
+    long parent;
+    unsigned long user, system;
     char *end;
 
     if (file == NULL) {
-        return -1;
+        return -errno;
     }
     if (fgets(line, sizeof line, file) == NULL) {
         line[0] = '\0';
     }
     fclose(file);
     end = strrchr(line, ')');
-    if (end == NULL || sscanf(end + 1, " %*c %ld", &parent) != 1) {
-        return -1;
+    if (end == NULL || sscanf(end + 1, " %*c %ld %*d %*d %*d %*d %*u %*u %*u"
+                              " %*u %*u %lu %lu", &parent, &user,
+                              &system) != 3) {
+        return -ENODATA;
     }
-    return (pid_t)parent;
+    *parent_r = (pid_t)parent;
+    *cpu_us_r = (uint64_t)(user + system) * 1000000 /
+                (uint64_t)sysconf(_SC_CLK_TCK);
+    return 0;
 }
 
-static int read_pss(pid_t pid, uint32_t *kib_r)
+static int read_rollup(pid_t pid, struct memory *memory)
 {
     FILE *file = open_proc(pid, "smaps_rollup");
     char line[256];
+    unsigned kib;
     int rc = -ENODATA;
 
     if (file == NULL) {
         return -errno;
     }
-    while (rc != 0 && fgets(line, sizeof line, file) != NULL) {
-        if (sscanf(line, "Pss: %u kB", kib_r) == 1) {
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "Pss: %u kB", &kib) == 1) {
+            memory->pss_kib = kib;
             rc = 0;
+        } else if (sscanf(line, "Private_Clean: %u kB", &kib) == 1 ||
+                   sscanf(line, "Private_Dirty: %u kB", &kib) == 1) {
+            memory->private_kib += kib;
         }
     }
     fclose(file);
     return rc;
 }
 
-static int read_private(pid_t pid, uint32_t *kib_r)
+static int read_unshared(pid_t pid, uint32_t *kib_r)
 {
     FILE *file = open_proc(pid, "statm");
     unsigned long resident, shared;
@@ -76,13 +88,18 @@ static int read_private(pid_t pid, uint32_t *kib_r)
     return 0;
 }
 
-int memory_of(pid_t pid, pid_t parent, uint32_t *kib_r)
+int memory_of(pid_t pid, pid_t parent, struct memory *memory_r)
 {
-    if (parent_of(pid) != parent) {
-        return -EPERM;
+    pid_t found;
+    int rc = read_stat(pid, &found, &memory_r->cpu_us);
+
+    if (rc < 0 || found != parent) {
+        return rc < 0 ? rc : -EPERM;
     }
-    if (read_pss(pid, kib_r) == 0) {
+    memory_r->pss_kib = memory_r->private_kib = 0;
+    if (read_rollup(pid, memory_r) == 0) {
         return 0;
     }
-    return read_private(pid, kib_r);
+    memory_r->private_kib = 0;
+    return read_unshared(pid, &memory_r->pss_kib);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * memory.h - how much memory a process of the pool takes.
+ * memory.h - how much memory and processor time a process of the pool takes.
  */
 #ifndef APPPOOL_WATCHER_MEMORY_H
 #define APPPOOL_WATCHER_MEMORY_H
@@ -8,12 +8,18 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct memory {
+    uint32_t pss_kib;     /* proportional set size; where the kernel refuses it
+                             (a container without CAP_SYS_PTRACE), resident less
+                             shared pages */
+    uint32_t private_kib; /* pages of its own; 0: refused */
+    uint64_t cpu_us;      /* user and system time, of the process alone */
+};
+
 /*
- * KiB of the process: its proportional set size; where the kernel refuses that
- * (a container without CAP_SYS_PTRACE), resident less shared pages. Only a
- * child of `parent` is looked at, whatever pid was asked for.
- * 0 and *kib_r, or -errno (-EPERM: not a child of it).
+ * Measure a process. Only a child of `parent` is looked at, whatever pid was
+ * asked for. 0 and *memory_r, or -errno (-EPERM: not a child of it).
  */
-int memory_of(pid_t pid, pid_t parent, uint32_t *kib_r);
+int memory_of(pid_t pid, pid_t parent, struct memory *memory_r);
 
 #endif

@@ -122,13 +122,21 @@ static void on_watch(struct watcher *watcher, const struct wire_message *m)
 
 static void on_measure(struct watcher *watcher, const struct wire_message *m)
 {
-    uint32_t kib;
+    struct memory memory;
+    struct wire_message out;
 
     if (memory_of((pid_t)wire_get_u32(m, FIELD_PID, 0), watcher->master,
-                  &kib) == 0) {
-        tell(MSG_MEASURED, FIELD_PROCESS, wire_get_u32(m, FIELD_PROCESS, 0),
-             kib);
+                  &memory) < 0) {
+        return;
     }
+    wire_message_init(&out);
+    wire_message_begin(&out, MSG_MEASURED, 0);
+    wire_put_u32(&out, FIELD_PROCESS, wire_get_u32(m, FIELD_PROCESS, 0));
+    wire_put_u32(&out, FIELD_NUMBER, memory.pss_kib);
+    wire_put_u32(&out, FIELD_PRIVATE_KIB, memory.private_kib);
+    wire_put_u64(&out, FIELD_CPU_US, memory.cpu_us);
+    wire_send(MASTER_FD, &out); /* full: the next time will do */
+    wire_message_clear(&out);
 }
 
 static const struct {

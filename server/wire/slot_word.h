@@ -2,7 +2,8 @@
 /*
  * slot_word.h - the 64-bit word of a slot, and who may change it how.
  *
- * A board is a sealed memfd of BOARD_BYTES that one client and the engine map.
+ * A board is a sealed memfd that one client and the engine map; its first
+ * BOARD_BYTES are the words.
  * Line k (64 bytes, so that two slots never share a cache line) begins with the
  * word of slot k. The word is all that both sides ever know of a slot's state;
  * every change is one compare-and-swap of the whole word, and who loses looks

@@ -218,7 +218,7 @@ static void welcome(struct fake *f, struct channel *ch, uint32_t id)
     } else if (f->hello == FAKE_WELCOME_UNSEALED) {
         fd_close(&c->board_fd);
         c->board_fd = memfd_create("fake", MFD_CLOEXEC);
-        must(ftruncate(c->board_fd, BOARD_BYTES) == 0);
+        must(ftruncate(c->board_fd, BOARD_SIZE) == 0);
     }
     wire_message_begin(&f->out, MSG_WELCOME, id);
     wire_put_u32(&f->out, FIELD_NUMBER, n_slots);

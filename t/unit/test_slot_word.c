@@ -151,7 +151,7 @@ START_TEST(board_cannot_change_its_size)
 
     ck_assert_int_eq(board_make(&fd), 0);
     ck_assert_int_lt(ftruncate(fd, 0), 0);
-    ck_assert_int_lt(ftruncate(fd, 2 * BOARD_BYTES), 0);
+    ck_assert_int_lt(ftruncate(fd, 2 * BOARD_SIZE), 0);
     ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
     ck_assert_int_eq(board_map(fd, &lines), 0);
     fd_close(&fd);
@@ -185,9 +185,9 @@ START_TEST(board_without_seals_or_of_another_size_is_refused)
     int fd = memfd_create("t", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-    ck_assert_int_eq(ftruncate(fd, BOARD_BYTES), 0);
+    ck_assert_int_eq(ftruncate(fd, BOARD_SIZE), 0);
     ck_assert_int_eq(board_map(fd, &lines), -EPROTO);
-    ck_assert_int_eq(ftruncate(fd, BOARD_BYTES - 1), 0);
+    ck_assert_int_eq(ftruncate(fd, BOARD_SIZE - 1), 0);
     ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
     ck_assert_int_eq(board_map(fd, &lines), -EPROTO);
     ck_assert_ptr_null(lines);
@@ -201,17 +201,17 @@ END_TEST
 START_TEST(board_is_not_in_a_forked_copy)
 {
     struct slot_line *lines;
-    unsigned char resident[BOARD_BYTES / 4096];
+    unsigned char resident[BOARD_SIZE / 4096];
     int fd, status;
     pid_t pid;
 
     ck_assert_int_eq(board_make(&fd), 0);
     ck_assert_int_eq(board_map(fd, &lines), 0);
     fd_close(&fd);
-    ck_assert_int_eq(mincore(lines, BOARD_BYTES, resident), 0);
+    ck_assert_int_eq(mincore(lines, BOARD_SIZE, resident), 0);
     pid = fork();
     if (pid == 0) {
-        _exit(mincore(lines, BOARD_BYTES, resident) < 0 && errno == ENOMEM
+        _exit(mincore(lines, BOARD_SIZE, resident) < 0 && errno == ENOMEM
                   ? 0 : 1);
     }
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
