@@ -153,6 +153,7 @@ struct protocol {
 const struct protocol *protocol_find(enum apppool_session_protocol number);
 
 extern const struct protocol protocol_scgi;
+extern const struct protocol protocol_fastcgi;
 
 /* app_response.c ---------------------------------------------------------- */
 
