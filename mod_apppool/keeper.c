@@ -10,6 +10,7 @@
 #include <http_main.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -249,9 +250,23 @@ static void send_configuration(struct keeper *keeper, server_rec *s,
     }
 }
 
+static void start_unless_too_often(struct keeper *keeper, server_rec *s,
+                                   const struct pool_settings *once,
+                                   apr_pool_t *p)
+{
+    if (may_start(keeper)) {
+        start_server(keeper, s, once, p);
+    } else {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "the pool server ended "
+                     "%d times within a minute; the next try is a minute "
+                     "after the first", KEEPER_STARTS_A_MINUTE);
+    }
+}
+
 void keeper_start(struct keeper *keeper, server_rec *s,
                   const struct pool_settings *once)
 {
+    bool is_new = false;
     apr_pool_t *p;
 
     apr_pool_create(&p, NULL);
@@ -260,19 +275,16 @@ void keeper_start(struct keeper *keeper, server_rec *s,
         keeper_tell_end(keeper);
     }
     if (!keeper_has_server(keeper)) {
-        if (may_start(keeper)) {
-            start_server(keeper, s, once, p);
-        } else {
-            ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "the pool server ended "
-                         "%d times within a minute; the next try is a minute "
-                         "after the first", KEEPER_STARTS_A_MINUTE);
-        }
-        if (keeper->server.pid != 0) {
-            announce(keeper, s);
-        }
+        start_unless_too_often(keeper, s, once, p);
+        is_new = true;
     }
     if (keeper->server.pid != 0) {
         send_configuration(keeper, s, once, p);
+    }
+    /* Not before: only from the configuration does the server know as whom
+     * httpd's children run, and whom it does not know it does not answer. */
+    if (keeper->server.pid != 0 && is_new) {
+        announce(keeper, s);
     }
     apr_pool_destroy(p);
 }
