@@ -24,9 +24,10 @@
 
 #define PING_INTERVAL  apr_time_from_sec(1)
 #define PINGS_PATIENCE 3
-/* An engine that lived longer than this did not crash at its start: the next
- * one follows without delay. */
+/* After an engine that lived longer than this all early ends are forgotten. */
 #define LONG_LIFE      apr_time_from_sec(1)
+/* So many that had come up before they ended count as one that had not. */
+#define UP_COUNTS      32
 
 static void schedule_ping(struct master *m);
 
@@ -92,12 +93,22 @@ static void engine_signal(const struct master *m, int signal)
     }
 }
 
+static void ping(struct master *m)
+{
+    struct wire_message msg;
+
+    m->unanswered_pings++;
+    wire_message_init(&msg);
+    wire_message_begin(&msg, MSG_PING, 1);
+    engine_link_send(m, &msg);
+    schedule_ping(m);
+}
+
 /* Counted in turns of our own loop: a master that was itself stopped for a
  * while reads the answers before it counts again. */
 static void on_ping(void *baton)
 {
     struct master *m = baton;
-    struct wire_message msg;
 
     m->engine_timer = NULL;
     if (m->unanswered_pings >= PINGS_PATIENCE) {
@@ -106,11 +117,7 @@ static void on_ping(void *baton)
         engine_signal(m, SIGKILL);
         return;
     }
-    m->unanswered_pings++;
-    wire_message_init(&msg);
-    wire_message_begin(&msg, MSG_PING, 1);
-    engine_link_send(m, &msg);
-    schedule_ping(m);
+    ping(m);
 }
 
 static void schedule_ping(struct master *m)
@@ -127,6 +134,7 @@ void engine_keeper_on_pong(struct master *m, struct wire_message *msg)
 {
     (void)msg;
     m->unanswered_pings = 0;
+    m->engine_is_up = true;
 }
 
 /* Starting ------------------------------------------------------------------*/
@@ -177,6 +185,7 @@ static int start(struct master *m)
     m->engine_pidfd = pidfd_open(pid, 0);
     m->engine_since = loop_now(m->loop);
     m->unanswered_pings = 0;
+    m->engine_is_up = false;
     return engine_link_open(m, &ends[0]);
 }
 
@@ -188,17 +197,25 @@ static void on_start(void *baton)
     engine_keeper_start(m);
 }
 
-static void schedule_start(struct master *m)
+apr_interval_time_t engine_keeper_delay(unsigned failures, bool was_up)
 {
     static const apr_interval_time_t delays[] = {
         0, APR_USEC_PER_SEC / 10, APR_USEC_PER_SEC / 2, 2 * APR_USEC_PER_SEC,
         5 * APR_USEC_PER_SEC
     };
     const unsigned last = sizeof(delays) / sizeof(*delays) - 1;
-    unsigned n = m->engine_failures < last ? m->engine_failures : last;
+    unsigned n = was_up ? failures / UP_COUNTS : failures;
+
+    return delays[n < last ? n : last];
+}
+
+static void schedule_start(struct master *m)
+{
+    apr_interval_time_t delay = engine_keeper_delay(m->engine_failures,
+                                                    m->engine_is_up);
 
     m->engine_failures++;
-    m->engine_timer = loop_timer_add(m->loop, delays[n], on_start, m);
+    m->engine_timer = loop_timer_add(m->loop, delay, on_start, m);
 }
 
 void engine_keeper_start(struct master *m)
@@ -206,12 +223,13 @@ void engine_keeper_start(struct master *m)
     int rc = start(m);
 
     if (rc < 0) {
+        m->engine_is_up = false;
         log_error("no engine could be started: %s", strerror(-rc));
         schedule_start(m);
         return;
     }
     engine_keeper_tell(m);
-    schedule_ping(m);
+    ping(m);
 }
 
 /* Ends ----------------------------------------------------------------------*/

@@ -22,6 +22,13 @@ void engine_keeper_lost(struct master *m);
 void engine_keeper_on_pong(struct master *m, struct wire_message *msg);
 void engine_keeper_on_keep(struct master *m, struct wire_message *msg);
 
+/*
+ * How long the next one is waited with after so many early ends in a row. One
+ * that was up (told everything, and answered) was ended from outside or by
+ * something that was asked of it: the same is tried again at once for longer.
+ */
+apr_interval_time_t engine_keeper_delay(unsigned failures, bool was_up);
+
 /* No further start, no ping; close the link, so that the engine ends. */
 void engine_keeper_end(struct master *m);
 

@@ -121,6 +121,7 @@ struct master {
     apr_time_t engine_since;       /* when it was started */
     unsigned engine_failures;      /* early ends in a row */
     unsigned unanswered_pings;
+    bool engine_is_up;             /* it has answered, so knows everything */
     bool engine_before;            /* there was an engine before this one */
     bool draining;                 /* for the next engine */
     struct loop_timer *engine_timer; /* ping, or the next start */

@@ -476,6 +476,16 @@ START_TEST(next_engine_is_told_everything_in_order)
 }
 END_TEST
 
+START_TEST(engine_that_was_up_is_followed_at_once_for_longer)
+{
+    ck_assert_int_eq(engine_keeper_delay(0, false), 0);
+    ck_assert_int_eq(engine_keeper_delay(1, false), APR_USEC_PER_SEC / 10);
+    ck_assert_int_eq(engine_keeper_delay(20, true), 0);
+    ck_assert_int_eq(engine_keeper_delay(1000, true), 5 * APR_USEC_PER_SEC);
+    ck_assert_int_eq(engine_keeper_delay(1000, false), 5 * APR_USEC_PER_SEC);
+}
+END_TEST
+
 START_TEST(report_without_an_engine_waits_for_the_next)
 {
     uint32_t process = world_process("dd count=1 bs=1 >/dev/null 2>&1 <&3;"
@@ -598,6 +608,8 @@ int main(void)
     tcase_add_test(forks, fork_that_was_cancelled_is_killed_when_it_comes);
     tcase_add_test(forks, forks_end_with_a_preloader_that_never_forked);
     tcase_add_test(engine, next_engine_is_told_everything_in_order);
+    tcase_add_test(engine,
+                   engine_that_was_up_is_followed_at_once_for_longer);
     tcase_add_test(engine, report_without_an_engine_waits_for_the_next);
     tcase_add_test(engine,
                    probes_and_what_waited_are_revoked_with_their_engine);
