@@ -151,8 +151,11 @@ static struct channel *channel_new(struct client *client, uint32_t number,
     channel->client = client;
     channel->number = number;
     channel->fd = fd;
-    channel->watch = loop_watch(client->engine->loop, fd, LOOP_READ, on_ready,
-                                channel);
+    /* Until START everything is told first: what a client asks before would
+     * meet half of it. */
+    channel->watch = loop_watch(client->engine->loop, fd,
+                                client->engine->started ? LOOP_READ : 0,
+                                on_ready, channel);
     if (channel->watch == NULL) {
         log_error("client pid %ld: no room for a channel: %s",
                   (long)client->pid, strerror(errno));
@@ -373,6 +376,9 @@ static void on_hello(struct channel *channel, struct wire_message *m)
     struct client *client = channel->client;
     struct wire_message answer;
 
+    if (client->greeted && wire_request_id(m) == client->hello_id) {
+        return; /* asked again after RESET, and the first was here, too */
+    }
     if (client->greeted || channel->number != 0) {
         client_fail(client, "a second HELLO");
         return;
@@ -385,6 +391,7 @@ static void on_hello(struct channel *channel, struct wire_message *m)
     client->generation = wire_get_u32(m, FIELD_GENERATION, 0);
     client->wants_leases = wire_get_u32(m, FIELD_LEASES, 0) != 0;
     client->greeted = true;
+    client->hello_id = wire_request_id(m);
     loop_timer_cancel(&client->patience);
     wire_message_init(&answer);
     wire_message_begin(&answer, MSG_WELCOME, wire_request_id(m));
@@ -518,6 +525,19 @@ void client_reset_all(struct engine *engine)
         }
     }
     wire_message_clear(&m);
+}
+
+void client_listen_all(struct engine *engine)
+{
+    for (apr_hash_index_t *i = apr_hash_first(NULL, engine->clients); i != NULL;
+         i = apr_hash_next(i)) {
+        struct client *client = apr_hash_this_val(i);
+        struct channel *channel;
+
+        TAILQ_FOREACH(channel, &client->channels, next) {
+            loop_watch_set(channel->watch, LOOP_READ);
+        }
+    }
 }
 
 uint32_t client_oldest_generation(const struct engine *engine)

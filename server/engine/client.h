@@ -42,6 +42,7 @@ struct client {
     uint32_t generation;     /* of the configuration it runs with; 0: none */
     bool admin;
     bool greeted;            /* HELLO has come */
+    uint32_t hello_id;       /* its request id */
     bool wants_leases;       /* as HELLO said */
     bool inherited;          /* an engine before us may have had its HELLO */
     bool failed;             /* to be dropped at the end of this handler */
@@ -81,6 +82,9 @@ void client_fail(struct client *client, const char *why);
 
 /* RESET to every channel: ask again what was not answered. */
 void client_reset_all(struct engine *engine);
+
+/* Read what clients say; nothing is read before START. */
+void client_listen_all(struct engine *engine);
 
 /* The oldest generation that is in use; the current one if no client is left. */
 uint32_t client_oldest_generation(const struct engine *engine);

@@ -124,6 +124,9 @@ static void on_look(void *baton)
     struct engine *engine = baton;
 
     engine->look = loop_timer_add(engine->loop, LOOK_US, on_look, engine);
+    if (!engine->started) {
+        return;
+    }
     lease_look(engine);
     lend_look(engine);
     metrics_collect_all(engine);

@@ -33,6 +33,7 @@ static void on_start(struct engine *engine, struct wire_message *m)
         watch_again(engine);
         client_reset_all(engine);
     }
+    client_listen_all(engine);
 }
 
 static void on_stop(struct engine *engine, struct wire_message *m)

@@ -70,7 +70,7 @@ void finish(int fd, struct wire_message *out)
 
 /* The master's part -------------------------------------------------------------- */
 
-static void tell_start(void)
+void tell_start(void)
 {
     struct wire_message out;
 
@@ -79,7 +79,7 @@ static void tell_start(void)
     finish(master, &out);
 }
 
-static void tell_client(uint32_t number, uid_t uid)
+void tell_client(uint32_t number, uid_t uid)
 {
     struct wire_message out;
     int ends[2];
@@ -206,7 +206,7 @@ void say(enum wire_type type, uint32_t id, enum wire_field field,
 
 /* Fixtures ------------------------------------------------------------------------- */
 
-void setup(void)
+void setup_untold(void)
 {
     int ends[2];
 
@@ -220,8 +220,13 @@ void setup(void)
     }
     fd_close(&ends[1]);
     master = ends[0];
-    tell_start();
     present = 0;
+}
+
+void setup(void)
+{
+    setup_untold();
+    tell_start();
     tell_client(CLIENT, getuid());
 }
 

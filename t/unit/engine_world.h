@@ -30,6 +30,7 @@ extern struct kind {
 
 /* Fixtures: an engine with a client that has said nothing, a plain HELLO, or
  * one with leases. */
+void setup_untold(void); /* not even START has been told, and no client */
 void setup(void);
 void setup_greeted(void);
 void setup_leasing(void);
@@ -46,6 +47,8 @@ void begin(struct wire_message *out, enum wire_type type, uint32_t id);
 void finish(int fd, struct wire_message *out);
 
 /* The master's part. */
+void tell_start(void);
+void tell_client(uint32_t number, uid_t uid);
 void tell_define(uint32_t app);
 void tell_adopted(uint32_t id);
 void tell_spawned(uint32_t process, pid_t pid);

@@ -46,7 +46,7 @@ START_TEST(a_second_hello_ends_the_client)
 {
     say_hello();
     expect(channel, FROM_ENGINE, MSG_WELCOME);
-    say_hello();
+    ask(MSG_HELLO, 2);
     expect_dropped();
 }
 END_TEST
