@@ -23,6 +23,8 @@ from harness.stage import stage_of_environment  # noqa: E402
 
 def pytest_addoption(parser):
     parser.addoption("--mpm", help="MPMs for every test, comma-separated")
+    parser.addoption("--times", type=int, default=3,
+                     help="how often the tests under load do it")
     matrix.add_options(parser)
 
 
@@ -133,6 +135,12 @@ def wsgi(shared):
 @pytest.fixture(scope="module")
 def rack(shared):
     return shared.probes["rack"]
+
+
+@pytest.fixture
+def times(request):
+    """How often to do it; --times."""
+    return request.config.getoption("--times")
 
 
 @pytest.fixture

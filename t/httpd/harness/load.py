@@ -102,7 +102,7 @@ class Load:
         return sum(self._told.values())
 
     def more(self, count=200, seconds=20):
-        """Wait for so many further good answers."""
+        """Wait for so many further good answers of applications."""
         goal = self.so_far + count
         eventually(lambda: self.so_far >= goal, seconds,
                    f"{count} more good answers")

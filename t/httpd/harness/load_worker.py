@@ -2,7 +2,7 @@
 """One process of load: threads that ask without a pause; see load.py.
 
 Run as a program with a JSON plan as its argument. A line with the number of
-good answers goes out ten times a second; when standard input ends, a last one
+good answers of applications goes out ten times a second; when standard input ends, a last one
 with everything that was counted.
 """
 
@@ -129,6 +129,10 @@ class Counts:
                 told.append(f"{time.strftime('%H:%M:%S')} after "
                             f"{seconds:.3f} s {detail[:300]}")
 
+    def of_applications(self):
+        with self.lock:
+            return sum(n for kind, n in self.good.items() if kind != "static")
+
     def as_json(self):
         with self.lock:
             return json.dumps({
@@ -235,7 +239,7 @@ def main():
 
     def tell():
         while not stop.wait(0.1):
-            print(sum(counts.good.values()), flush=True)
+            print(counts.of_applications(), flush=True)
     teller = threading.Thread(target=tell, daemon=True)
     teller.start()
     sys.stdin.read()

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nothing is lost under load from all cores, on connections that are kept and
+on fresh ones: how many requests failed is counted, and processes are compared
+with before. --times 20 makes it as long as it is meant; make check does less.
+"""
+
+import signal
+
+import pytest
+
+from conftest import PROBE_CODE
+from harness import Proc, eventually
+from harness.load import Load, ask, still
+
+pytestmark = [pytest.mark.all_mpms]
+
+CONF = "PoolMax 4\nPoolMaxPerApp 2"
+
+
+@pytest.fixture
+def sites(httpd):
+    h = httpd(conf=CONF)
+    for language in ("wsgi", "rack"):
+        site = h.vhost(h.app(language, language, PROBE_CODE[language]))
+        site.app.write("public/x.txt", "static")
+    for site in h.sites:
+        assert site.get("/pid").status == 200
+    return h.sites
+
+
+def requests(sites):
+    """What may be asked twice, and a file beside each second of them."""
+    plan = []
+    for site in sites:
+        for request in (ask(site, "/pid"),
+                        ask(site, "/size/30000", expect_size=30000),
+                        ask(site, "/echo", method="PUT", body="z" * 500,
+                            expect="z" * 500)):
+            plan += [request, still(site, "/x.txt", expect="static")]
+    return plan
+
+
+def processes(h):
+    """{what: pids} of the pool: master, engine, applications."""
+    status = h.status()
+    return {"master": h.master.pid, "engine": status["server"]["engine"],
+            "applications": {p["pid"] for app in status["applications"]
+                             for p in app["processes"]}}
+
+
+def warm(h, load):
+    """All processes that load starts are there."""
+    load.more(100)
+    eventually(lambda: h.status()["counts"]["processes"] == 4)
+    load.more(100)
+    return processes(h)
+
+
+def kill_engine(h, signo):
+    engine = Proc(h.status()["server"]["engine"])
+    engine.kill(signo)
+    eventually(lambda: not engine.alive, 8)
+
+
+def test_gracefuls_lose_neither_a_request_nor_a_process(sites, times):
+    h = sites[0].httpd
+    with Load(h.address, requests(sites)) as load:
+        before = warm(h, load)
+        for _ in range(times):
+            h.graceful()
+            load.more(100)
+        after = processes(h)
+    assert not load.lost, load.report()
+    assert after == before
+
+
+@pytest.mark.parametrize("signo", [signal.SIGKILL, signal.SIGABRT],
+                         ids=["killed", "aborted"])
+def test_engines_ended_lose_neither_a_request_nor_a_process(sites, times,
+                                                            signo):
+    h = sites[0].httpd
+    with Load(h.address, requests(sites)) as load:
+        before = warm(h, load)
+        for _ in range(times):
+            kill_engine(h, signo)
+            load.more(100)
+        after = processes(h)
+    assert not load.lost, load.report()
+    assert load.slowest["app"] < 3, load.report()
+    assert (after["master"], after["applications"]) == \
+        (before["master"], before["applications"])
+
+
+def test_engine_that_does_not_answer_is_replaced(sites):
+    h = sites[0].httpd
+    with Load(h.address, requests(sites)) as load:
+        before = warm(h, load)
+        kill_engine(h, signal.SIGSTOP)
+        load.more(100)
+        after = processes(h)
+    assert not load.lost, load.report()
+    assert after["applications"] == before["applications"]
+    h.allow_log = "has not answered for"
+
+
+def test_applications_killed_lose_only_answers_that_had_begun(sites, times):
+    h = sites[0].httpd
+    with Load(h.address, requests(sites)) as load:
+        warm(h, load)
+        for number in range(times):
+            serving = h.processes_of(sites[number % len(sites)].app)
+            if serving:
+                Proc(serving[number % len(serving)]).kill()
+            load.more(100)
+    begun = load.failed["app: cut in mid-response"]
+    assert load.lost == begun, load.report()
+
+
+def test_master_killed_loses_only_answers_that_had_begun(sites):
+    h = sites[0].httpd
+    with Load(h.address, requests(sites)) as load:
+        warm(h, load)
+        for _ in range(2):
+            first, httpd_pids = h.master, {p.pid for p in h.children}
+            first.kill()
+            eventually(lambda: h.master and h.master != first, 4)
+            load.more(100)
+            assert {p.pid for p in h.children} >= httpd_pids
+    begun = load.failed["app: cut in mid-response"]
+    assert load.lost == begun, load.report()
