@@ -22,7 +22,12 @@ LANGUAGES = {
         "rack", [os.environ.get("RUBY", "ruby"),
                  os.path.join(LOADERS, "rack_loader.rb")],
         os.path.join(pool.APPS, "rack"), "config.ru", "lint.ru"),
+    "psgi": Language(
+        "psgi", [os.environ.get("PERL", "perl"),
+                 os.path.join(LOADERS, "psgi_loader.pl")],
+        os.path.join(pool.APPS, "psgi"), "app.psgi", "lint.psgi"),
 }
+THREADED = ("rack", "wsgi")     # perl's threads are no use here
 
 
 @pytest.fixture(params=sorted(LANGUAGES))
@@ -48,6 +53,8 @@ def start(language, folder):
     started = []
 
     def start_loader(startup_file=None, root=None, **more):
+        if more.get("threads", 1) > 1 and language.name not in THREADED:
+            pytest.skip("one request at a time")
         place = os.path.join(folder, str(len(started)))
         os.mkdir(place)
         loader = pool.Loader(language.command, root or language.app,

@@ -29,6 +29,11 @@ class Response:
         self.body = body
         self.frame = frame          # bytes, None without keep-alive
 
+    @property
+    def code(self):
+        """The reason phrase is the loader's to give or not."""
+        return int(self.status[:3])
+
     def all(self, name):
         return [v for n, v in self.headers if n.lower() == name.lower()]
 

@@ -5,15 +5,20 @@ import os
 
 import pytest
 
-WRONG_SYNTAX = {"wsgi": "def application(:\n", "rack": "run ->(env { \n"}
+WRONG_SYNTAX = {"wsgi": "def application(:\n", "rack": "run ->(env { \n",
+                "psgi": "sub { return [ };\n"}
 RAISES = {"wsgi": "raise ValueError('no database')\n",
-          "rack": "raise ArgumentError, 'no database'\n"}
+          "rack": "raise ArgumentError, 'no database'\n",
+          "psgi": "sub run { die 'Error: no database' }\nrun();\n"}
 RAISES_LONG = {"wsgi": "raise ValueError('\\u00e4x' * 15000)\n",
-               "rack": "raise ArgumentError, \"\\u00e4x\" * 15000\n"}
-EXITS = {"wsgi": "import sys\nsys.exit(0)\n", "rack": "exit 0\n"}
+               "rack": "raise ArgumentError, \"\\u00e4x\" * 15000\n",
+               "psgi": "die qq{\\x{e4}x} x 15000;\n"}
+EXITS = {"wsgi": "import sys\nsys.exit(0)\n", "rack": "exit 0\n",
+         "psgi": "exit 0;\n"}
 MODULE = {"wsgi": "import no_such_module_at_all\n",
-          "rack": "require 'no_such_module_at_all'\n"}
-EMPTY = {"wsgi": "application = 3\n", "rack": "\n"}
+          "rack": "require 'no_such_module_at_all'\n",
+          "psgi": "use no_such_module_at_all;\n"}
+EMPTY = {"wsgi": "application = 3\n", "rack": "\n", "psgi": "3;\n"}
 
 
 @pytest.fixture
@@ -38,7 +43,8 @@ def test_an_exception_while_loading_is_reported(fail, language, mode):
 
 def test_a_syntax_error_is_reported(fail, language):
     text = "".join(fail(WRONG_SYNTAX))
-    assert "SyntaxError" in text and language.startup_file in text
+    assert "syntaxerror" in text.lower().replace(" ", "")
+    assert language.startup_file in text
 
 
 def test_a_missing_module_is_reported(fail):
@@ -59,7 +65,7 @@ def test_a_long_error_takes_several_packets(fail):
 def test_an_application_without_an_application(fail, language):
     text = "".join(fail(EMPTY))
     assert language.startup_file in text
-    assert ("application" if language.name == "wsgi" else "run") in text
+    assert ("run" if language.name == "rack" else "application") in text
 
 
 def test_an_absent_startup_file_is_reported(start, folder):
@@ -85,7 +91,13 @@ def test_the_application_sees_no_loader(start, language, folder):
         "rack": "require 'json'\n"
                 "run ->(env) { [200, {}, [[[$0] + ARGV,"
                 " $:.grep(/loaders/).empty?,\n"
-                "  'wsgi', __FILE__, []].to_json]] }\n"}
+                "  'wsgi', __FILE__, []].to_json]] }\n",
+        "psgi": "use JSON::PP; use FindBin; use Cwd;\n"
+                "my $package = __PACKAGE__;\n"
+                "sub { [200, [], [encode_json [[$0, @ARGV],\n"
+                "  $FindBin::Bin eq getcwd() ? JSON::PP::true : 0,\n"
+                "  $package eq 'main' ? 'wsgi' : $package, __FILE__,\n"
+                "  [grep { /loaders/ } @INC]]]] }\n"}
     with open(os.path.join(folder, language.startup_file), "w") as file:
         file.write(texts[language.name])
     loader = start(root=folder)
