@@ -109,8 +109,8 @@ static const char *contradiction(const struct definition *d)
                "protocol of their loader";
     }
     if (!type->has_threads && config_number(d->place->threads, 1) > 1) {
-        return "PoolThreads is for rack, wsgi and psgi; say PoolThreads 1 here, "
-               "and PoolConcurrency for requests at once";
+        return "PoolThreads is for rack and wsgi; say PoolThreads 1 here; "
+               "PoolConcurrency and PoolMaxPerApp serve more requests at once";
     }
     if (!type->can_be_smart && d->place->spawn_method == SPAWN_SMART) {
         return "PoolSpawnMethod smart is for rack, wsgi and psgi; say direct";

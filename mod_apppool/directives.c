@@ -646,9 +646,9 @@ const command_rec apppool_commands[] = {
            "seconds a process may take to start; default: 90"),
     NUMBER("PoolConcurrency", concurrency,
            "requests at once in one process, 0 = no limit; default: "
-           "PoolThreads for rack, wsgi and psgi, 1 for php, else 0"),
+           "PoolThreads for rack and wsgi, 1 for psgi and php, else 0"),
     NUMBER("PoolThreads", threads,
-           "threads of one process of rack, wsgi or psgi; default: 1"),
+           "threads of one process of rack or wsgi; default: 1"),
     AP_INIT_TAKE1("PoolSpawnMethod", set_spawn_method, NULL, PLACE,
                   "smart (load once, fork for each process) or direct; "
                   "default: smart for rack, wsgi and psgi, else direct"),

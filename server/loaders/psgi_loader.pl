@@ -356,6 +356,7 @@ sub real {
     my $in_memory = $self->{length} <= Apppool::CHUNK;
     $in_memory ? $self->spool_in_memory : $self->spool_in_file;
     $self->{connection} = undef;
+    no warnings 'untie';    # perl itself is still in a method of ours
     untie *$handle;
     open $handle, '<' . ($in_memory ? '' : '&='),
         $in_memory ? \$self->{first} : $self->{file}

@@ -91,6 +91,7 @@ CONTRADICTIONS = [
     ("PoolAppProtocol http", "PoolAppProtocol is for PoolAppCommand"),
     ("PoolAppType node\nPoolThreads 2", "PoolThreads is for"),
     ("PoolAppType php\nPoolThreads 2", "PoolThreads is for"),
+    ("PoolAppType psgi\nPoolThreads 2", "PoolThreads is for"),
     ("PoolAppCommand x\nPoolThreads 2", "PoolThreads is for"),
     ("PoolAppType asgi\nPoolSpawnMethod smart", "PoolSpawnMethod smart is for"),
     ("PoolStartupFile server", "needs PoolAppType"),

@@ -2,6 +2,7 @@
 """Debian's Django and Sinatra, unchanged."""
 
 import re
+import shutil
 import subprocess
 from importlib.util import find_spec
 from urllib.parse import urlencode
@@ -158,3 +159,47 @@ def test_a_sinatra_application_answers(sinatra):
     answer = sinatra.post("/upload", upload, {
         "Content-Type": "multipart/form-data; boundary=B"})
     assert answer.body == b"a.bin 3000 hi"
+
+
+# -- Mercurial's hgweb -----------------------------------------------------
+
+HGWEB = """
+from mercurial import demandimport
+demandimport.enable()
+from mercurial.hgweb import hgweb
+application = hgweb(b"hgweb.config")
+"""
+HGWEB_CONFIG = """
+[paths]
+/ = repositories/*
+[web]
+allow-push = *
+push_ssl = false
+"""
+
+
+def test_mercurial_clones_from_hgweb_and_pushes_to_it(httpd, tmp_path):
+    if not shutil.which("hg"):
+        pytest.skip("mercurial is not installed")
+    h = httpd()
+    app = h.wsgi_app("hg", HGWEB)
+    app.write("hgweb.config", HGWEB_CONFIG)
+    app.mkdir("repositories")
+    run(app, "/usr/bin/hg", "init", "repositories/one")
+    site = h.vhost(app)
+    h.start()
+    url = f"http://127.0.0.1:{h.address[1]}/one"
+    hg(tmp_path, "clone", "-q", url, "copy")
+    (tmp_path / "copy" / "file").write_bytes(b"\0\xff" * 300000)
+    hg(tmp_path / "copy", "commit", "-q", "-A", "-m", "The first of all")
+    hg(tmp_path / "copy", "push", "-q")
+    assert "The first of all" in site.get("/one/").text
+    assert site.get("/one/raw-file/tip/file").body == b"\0\xff" * 300000
+    hg(tmp_path, "clone", "-q", url, "again")
+    assert (tmp_path / "again" / "file").stat().st_size == 600000
+
+
+def hg(folder, *arguments):
+    subprocess.run(["hg", *arguments], cwd=folder, check=True, timeout=60,
+                   env={"PATH": "/usr/bin:/bin", "HGRCPATH": "",
+                        "HGUSER": "Ada", "HOME": str(folder)})

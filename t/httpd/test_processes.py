@@ -169,7 +169,8 @@ def test_folder_umask_session_and_arguments(shared, probe):
 def test_signals_are_as_a_fresh_program_has_them(shared, probe):
     process = process_of(shared, probe)
     assert not process.signal_set("SigBlk") & set(range(1, 32))
-    own = {signal.SIGPIPE, signal.SIGINT, signal.SIGHUP, signal.SIGXFSZ}
+    own = {signal.SIGPIPE, signal.SIGINT, signal.SIGHUP, signal.SIGXFSZ,
+           signal.SIGFPE}   # perl's
     assert process.signal_set("SigIgn") & set(range(1, 32)) <= own
 
 

@@ -34,6 +34,7 @@ START_TEST(threads_count_where_a_type_has_them)
 {
     ck_assert_uint_eq(app_type_concurrency(TYPE_WSGI, 0, 5), 5);
     ck_assert_uint_eq(app_type_concurrency(TYPE_PHP, 0, 5), 1);
+    ck_assert_uint_eq(app_type_concurrency(TYPE_PSGI, 0, 5), 1);
     ck_assert_uint_eq(app_type_concurrency(TYPE_NODE, 0, 5), 0);
     ck_assert_uint_eq(app_type_concurrency(TYPE_ASGI, 0, 1), 0);
     ck_assert_uint_eq(app_type_concurrency(TYPE_COMMAND, 0, 1), 0);

@@ -61,4 +61,6 @@ LANGUAGES = {language.name: language for language in (
              lacks=("rewind", "hints", "chunked")),
     Language("rack", "probe.ru", "config.ru", "ruby", path="raw",
              lacks=("reason", "lf-in-value", "hints", "chunked")),
+    Language("psgi", "probe.psgi", "app.psgi", "perl",
+             lacks=("reason", "hints", "chunked")),
 )}
