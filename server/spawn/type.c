@@ -75,6 +75,9 @@ static _Noreturn void fail_none(const struct spawn *spawn)
                                   app_startup_files[i].name);
         }
     }
+    if (spawn->type == TYPE_NODE) {
+        snprintf(names + n, sizeof(names) - n, ", package.json");
+    }
     spawn_fail(spawn, "No application was found in %s: it has none of %s "
                "(PoolAppRoot, PoolStartupFile).", spawn->root, names);
 }
@@ -87,7 +90,10 @@ static void search_file(struct spawn *spawn)
             return;
         }
     }
-    fail_none(spawn);
+    /* Every tool of a front end has one, so it is no sign by itself. */
+    if (spawn->type != TYPE_NODE || !find_file(spawn, "package.json")) {
+        fail_none(spawn);
+    }
 }
 
 static void use_root_owner(struct spawn *spawn)

@@ -329,7 +329,7 @@ START_TEST(process_is_its_own_session_in_its_root_with_a_plain_umask)
     char line[256];
 
     set_command("set -- $(cat /proc/$$/stat); echo $6 $(pwd) $(umask);"
-                "grep SigBlk /proc/$$/status; grep CapEff /proc/self/status");
+                "grep SigBlk /proc/self/status; grep CapEff /proc/self/status");
     umask(077);
     run();
     umask(022);
@@ -406,6 +406,24 @@ START_TEST(given_type_looks_for_its_own_files_only)
     make_file("config.ru");
     run();
     assert_error("it has none of passenger_wsgi.py, wsgi.py ");
+}
+END_TEST
+
+START_TEST(package_json_starts_what_is_said_to_be_node)
+{
+    wire_put_text(&define, FIELD_ROOT, root);
+    wire_put_u32(&define, FIELD_TYPE, TYPE_NODE);
+    wire_put_bytes(&define, FIELD_INTERPRETERS, "PoolNode=/bin/echo", 19);
+    options.loaders = root;
+    make_file("node_loader.cjs");
+    run();
+    assert_error("it has none of app.js, package.json ");
+    make_file("package.json");
+    run();
+    assert_printed("/package.json ");
+    make_file("app.js");
+    run();
+    assert_printed("/app.js ");
 }
 END_TEST
 
@@ -841,6 +859,7 @@ int main(void)
     tcase_add_test(finds, loader_is_told_everything);
     tcase_add_test(what, first_startup_file_decides_the_type);
     tcase_add_test(what, given_type_looks_for_its_own_files_only);
+    tcase_add_test(what, package_json_starts_what_is_said_to_be_node);
     tcase_add_test(what, startup_file_may_have_another_name);
     tcase_add_test(what, each_language_runs_its_loader_with_its_interpreter);
     tcase_add_test(what, preloading_what_has_no_preloader_ends_after_its_report);
