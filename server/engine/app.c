@@ -63,8 +63,9 @@ static bool app_queue_wants(const struct core_app *app)
 {
     unsigned coming = app->count[STAGE_STARTING] + app->n_reserved;
     uint64_t concurrency = app->limits.concurrency;
+    unsigned waiting = core_queue_any(app);
 
-    if (!app->n_waiting) {
+    if (!waiting || app->core->held) {
         return false;
     }
     if (app->always_restart) {
@@ -73,7 +74,7 @@ static bool app_queue_wants(const struct core_app *app)
     if (!app->count[STAGE_SERVING]) {
         return !coming; /* the first has to come up before others follow */
     }
-    return concurrency && app->n_waiting > coming * concurrency;
+    return concurrency && waiting > coming * concurrency;
 }
 
 static bool app_floor_wants(const struct core_app *app)
@@ -171,6 +172,8 @@ void core_app_settle(struct core_app *app, int64_t now_us)
 static void app_init_lists(struct core_app *app)
 {
     TAILQ_INIT(&app->queue);
+    TAILQ_INIT(&app->line);
+    TAILQ_INIT(&app->expected);
     TAILQ_INIT(&app->all);
     TAILQ_INIT(&app->preloaders);
     TAILQ_INIT(&app->starting);

@@ -53,10 +53,46 @@ static void check_process(const struct core_process *process)
     HOLDS(process->stage == STAGE_RETIRING || !process->ending);
     HOLDS(process->stage != STAGE_RETIRING || process->ending);
     HOLDS(!process->preloader || !use);
+    HOLDS(process->stage == STAGE_SERVING || TAILQ_EMPTY(&process->line));
+    HOLDS(process->level < 0 || TAILQ_EMPTY(&process->line)
+          || app->core->held);
 }
 
-/* First come, first served; nobody waits beside a process that could serve.
- * At most `depth` of those who wait are looked at. */
+/* In the order of age; returns how many. At most `depth` are looked at. */
+static unsigned check_line(const struct core_queue *line, unsigned depth)
+{
+    const struct core_waiter *waiter;
+    const struct core_waiter *before = NULL;
+    unsigned n = 0;
+
+    TAILQ_FOREACH(waiter, line, line) {
+        if (n == depth) {
+            break;
+        }
+        HOLDS(!before || before->since_us <= waiter->since_us);
+        before = waiter;
+        n++;
+    }
+    return n;
+}
+
+static void check_lines(const struct core_app *app, unsigned depth)
+{
+    const struct core_process *process;
+    const struct core_waiter *head = TAILQ_FIRST(&app->line);
+    unsigned any = check_line(&app->line, depth);
+    unsigned own = 0;
+
+    TAILQ_FOREACH(process, &app->all, all) {
+        own += check_line(&process->line, depth);
+    }
+    HOLDS(any == (core_queue_any(app) < depth ? core_queue_any(app) : depth));
+    HOLDS(own <= app->n_sticky);
+    HOLDS(own == app->n_sticky || app->n_sticky > depth);
+    HOLDS(!head || app->core->held || !core_shelf_best(app, head));
+}
+
+/* First come, first served. At most `depth` of those who wait are looked at. */
 static void check_queue(const struct core_app *app, unsigned depth)
 {
     const struct core_waiter *waiter;
@@ -74,7 +110,6 @@ static void check_queue(const struct core_app *app, unsigned depth)
         n++;
     }
     HOLDS(n == (app->n_waiting < depth ? app->n_waiting : depth));
-    HOLDS(!n || !core_shelf_best(app, TAILQ_FIRST(&app->queue)));
     HOLDS(!n || (!app->removed && !app->core->stopping));
 }
 
@@ -100,7 +135,8 @@ static void check_listeners(const struct core_app *app)
  * in the pool, or its own limit. */
 static void check_hope(const struct core_app *app)
 {
-    HOLDS(!app->n_waiting || core_app_all(app) || app->hunger != HUNGER_NONE);
+    HOLDS(!app->n_waiting || core_app_all(app) || app->hunger != HUNGER_NONE
+          || app->core->held);
 }
 
 static void check_app(const struct core_app *app, unsigned depth)
@@ -123,6 +159,7 @@ static void check_app(const struct core_app *app, unsigned depth)
     HOLDS(app->n_held <= app->core->most);
     HOLDS(app->n_stale <= app->count[STAGE_SERVING]);
     check_queue(app, depth);
+    check_lines(app, depth);
     check_listeners(app);
     check_hope(app);
 }

@@ -118,7 +118,7 @@ static void core_clear_app(struct core_app *app, int64_t now_us)
     TAILQ_FOREACH(process, &app->all, all) {
         if (process->stage == STAGE_SERVING) {
             core_leave(process, CORE_CLEARED, now_us);
-        } else if (process->stage == STAGE_STARTING && !app->n_waiting) {
+        } else if (process->stage == STAGE_STARTING && !core_queue_any(app)) {
             core_retire(process, CORE_CLEARED, now_us);
         }
     }
@@ -189,9 +189,25 @@ static void core_tick_apps(struct core *core, int64_t now_us)
     }
 }
 
+static void core_let_go(struct core *core, int64_t now_us)
+{
+    struct core_app *app, *next;
+
+    core->held = false;
+    for (app = TAILQ_FIRST(&core->apps); app; app = next) {
+        next = TAILQ_NEXT(app, link);
+        core_queue_serve(app, now_us);
+        core_queue_trim(app, now_us);
+        core_app_settle(app, now_us);
+    }
+}
+
 /* What one does may be due for the other at once. */
 int64_t core_tick(struct core *core, int64_t now_us)
 {
+    if (core->held && core->held_until_us <= now_us) {
+        core_let_go(core, now_us);
+    }
     do {
         core_tick_apps(core, now_us);
         core_idle_tick(core, now_us);
@@ -203,9 +219,18 @@ int64_t core_tick(struct core *core, int64_t now_us)
 int64_t core_next_tick(const struct core *core)
 {
     const struct core_heap_node *node = core_heap_first(&core->timers);
-    int64_t idle_due = core_idle_due(core);
+    int64_t due = core_idle_due(core);
 
-    return node && node->key < idle_due ? node->key : idle_due;
+    if (core->held && core->held_until_us < due) {
+        due = core->held_until_us;
+    }
+    return node && node->key < due ? node->key : due;
+}
+
+void core_hold(struct core *core, int64_t until_us)
+{
+    core->held = true;
+    core->held_until_us = until_us;
 }
 
 void core_set_last_number(struct core *core, uint32_t number)

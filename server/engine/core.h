@@ -25,13 +25,18 @@ struct core;
 struct core_app;
 struct core_process;
 
-/* A request in the queue; embedded in the caller's own object. */
+/*
+ * A request in the queue; embedded in the caller's own object. With a sticky
+ * process it waits for that one, as long as it serves, and else for any.
+ */
 struct core_waiter {
     TAILQ_ENTRY(core_waiter) link; /* the queue's */
+    TAILQ_ENTRY(core_waiter) line; /* the queue's: those who wait for the same */
     struct core_app *app;  /* NULL: not waiting */
     int64_t since_us;      /* when the request began to wait (its true age) */
     int64_t spawn_us;      /* of its wait, time in which a first process started */
-    uint32_t sticky;       /* process number it would like; 0: any */
+    struct core_process *sticky;  /* its own; NULL: any. Looked at by core_get() */
+    struct core_process *process; /* the queue's: the one it waits for, or NULL */
     int64_t clock_us, counts_from_us; /* the queue's */
 };
 
@@ -125,8 +130,9 @@ void core_app_set_limits(struct core_app *app,
 void core_app_remove(struct core_app **app, int64_t now_us);
 
 /*
- * A request asks for a process of the app. waiter->since_us is set by the
- * caller (now less its age). May hand out or refuse before it returns.
+ * A request asks for a process of the app. waiter->since_us and ->sticky are
+ * set by the caller (now less its age). May hand out or refuse before it
+ * returns.
  */
 void core_get(struct core_app *app, struct core_waiter *waiter, int64_t now_us);
 
@@ -208,6 +214,13 @@ void core_process_came_from(struct core_process *process,
                             struct core_process *preloader, unsigned listener);
 void core_preloader_set_listeners(struct core_process *preloader, unsigned n);
 void core_set_last_number(struct core *core, uint32_t number);
+
+/*
+ * Until then requests only queue, by age, without a limit: those that an engine
+ * before this one had not answered are asked again in no order. Then they are
+ * served, and what is over a limit is refused, the youngest first.
+ */
+void core_hold(struct core *core, int64_t until_us);
 
 /*
  * Time passes: time-outs, idle cleaning, back-off, patience with SIGTERM.

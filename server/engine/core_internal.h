@@ -77,6 +77,9 @@ struct core_process {
     unsigned n_listeners;        /* of a preloader */
     uint64_t listeners_used;     /* of a preloader, bit by bit */
 
+    struct core_queue line;      /* who waits for this one, oldest first */
+    bool is_expected;            /* on app->expected */
+
     int level;                   /* on the shelf; -1: not on it */
     struct core_process_list *ending; /* one of app->retiring ...; or NULL */
     TAILQ_ENTRY(core_process) all;
@@ -85,6 +88,7 @@ struct core_process {
     TAILQ_ENTRY(core_process) stage_link; /* starting, or *ending */
     TAILQ_ENTRY(core_process) unclean_link;
     TAILQ_ENTRY(core_process) replace;
+    TAILQ_ENTRY(core_process) expected;
 };
 
 /*
@@ -124,10 +128,13 @@ struct core_app {
     unsigned n_held;     /* starting, serving and reserved */
     unsigned n_stale;    /* serving, of an older release */
     unsigned n_waiting;
+    unsigned n_sticky;   /* of them, those who wait for one process */
     uint64_t requests, spawned, failed_spawns, refused, died;
 
     int64_t paused_us, paused_since_us;
-    struct core_queue queue;
+    struct core_queue queue; /* all, oldest first */
+    struct core_queue line;  /* of them, those who wait for any process */
+    struct core_process_list expected; /* with a place for who waits for it */
     unsigned n_levels;         /* of each shelf */
     struct core_shelf fresh, stale;
 
@@ -159,6 +166,8 @@ struct core {
     uint64_t random;
     uint32_t last_number;
     bool stopping;
+    bool held;                   /* requests only queue ... */
+    int64_t held_until_us;       /* ... until then */
     unsigned count[STAGE_COUNT]; /* processes without preloaders */
     unsigned n_reserved, n_preloaders, n_active, n_waiting, n_apps;
     unsigned grace; /* processes there may be: limits may have been lowered */
@@ -208,6 +217,7 @@ void core_shelf_age(struct core_app *app);
 struct core_process *core_shelf_best(const struct core_app *app,
                                      const struct core_waiter *waiter);
 struct core_process *core_shelf_longest_idle(const struct core_app *app);
+void core_shelf_expect(struct core_process *process);
 
 /* queue.c: who waits. */
 int64_t core_queue_clock(const struct core_app *app, int64_t now_us);
@@ -216,6 +226,9 @@ void core_queue_push(struct core_app *app, struct core_waiter *waiter,
                      int64_t now_us);
 void core_queue_remove(struct core_waiter *waiter, int64_t now_us);
 void core_queue_serve(struct core_app *app, int64_t now_us);
+unsigned core_queue_any(const struct core_app *app);
+void core_queue_release(struct core_process *process);
+void core_queue_trim(struct core_app *app, int64_t now_us);
 void core_queue_refuse(struct core_app *app, struct core_waiter *waiter,
                        enum core_refusal why, const char *text,
                        unsigned retry_after_s);

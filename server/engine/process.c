@@ -21,6 +21,7 @@ static struct core_process *process_new(struct core_app *app, bool preloader,
     process->preloader = preloader;
     process->started_us = now_us;
     process->level = -1;
+    TAILQ_INIT(&process->line);
     TAILQ_INSERT_TAIL(preloader ? &app->preloaders : &app->all, process, all);
     core_process_enter(process, STAGE_STARTING);
     TAILQ_INSERT_TAIL(&app->starting, process, stage_link);
@@ -59,6 +60,7 @@ static void process_quit_stage(struct core_process *process)
     if (process->stage == STAGE_SERVING) {
         core_shelf_remove(process);
         core_replace_forget(process);
+        core_queue_release(process);
     }
 }
 

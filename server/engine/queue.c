@@ -5,6 +5,10 @@
  * The queue is in the order of since_us, and so are the time-outs: the head is
  * always the next to time out. The time in which the application's first
  * process starts does not count: then the queue's clock stands still.
+ *
+ * Everybody in the queue also stands in a line: the application's, or that of
+ * the one process which alone will do. A place that comes free goes to the
+ * older of the two heads that could have it.
  */
 #include "core_internal.h"
 
@@ -25,6 +29,57 @@ void core_queue_pause(struct core_app *app, int64_t now_us)
     app->paused_us = core_queue_clock(app, now_us);
     app->paused_since_us = now_us;
     app->paused = pause;
+}
+
+static struct core_queue *queue_line(const struct core_waiter *waiter)
+{
+    return waiter->process ? &waiter->process->line : &waiter->app->line;
+}
+
+static void queue_join_line(struct core_waiter *waiter)
+{
+    struct core_queue *line = queue_line(waiter);
+    struct core_waiter *before = TAILQ_LAST(line, core_queue);
+
+    while (before && before->since_us > waiter->since_us) {
+        before = TAILQ_PREV(before, core_queue, line);
+    }
+    if (before) {
+        TAILQ_INSERT_AFTER(line, before, waiter, line);
+    } else {
+        TAILQ_INSERT_HEAD(line, waiter, line);
+    }
+    if (waiter->process) {
+        waiter->app->n_sticky++;
+        core_shelf_expect(waiter->process);
+    }
+}
+
+static void queue_leave_line(struct core_waiter *waiter)
+{
+    TAILQ_REMOVE(queue_line(waiter), waiter, line);
+    if (waiter->process) {
+        waiter->app->n_sticky--;
+        core_shelf_expect(waiter->process);
+    }
+    waiter->process = NULL;
+}
+
+/* How many wait for no process in particular. */
+unsigned core_queue_any(const struct core_app *app)
+{
+    return app->n_waiting - app->n_sticky;
+}
+
+/* It serves no longer: any other will do. */
+void core_queue_release(struct core_process *process)
+{
+    struct core_waiter *waiter;
+
+    while ((waiter = TAILQ_FIRST(&process->line)) != NULL) {
+        queue_leave_line(waiter);
+        queue_join_line(waiter);
+    }
 }
 
 /* What counts of its wait began no earlier than before it and no later than
@@ -59,6 +114,7 @@ void core_queue_push(struct core_app *app, struct core_waiter *waiter,
                                  ? waiter->since_us
                                  : now_us - clock;
     queue_insert(app, waiter);
+    queue_join_line(waiter);
     app->n_waiting++;
     app->core->n_waiting++;
 }
@@ -71,10 +127,31 @@ void core_queue_remove(struct core_waiter *waiter, int64_t now_us)
         return;
     }
     TAILQ_REMOVE(&app->queue, waiter, link);
+    queue_leave_line(waiter);
     waiter->spawn_us += core_queue_clock(app, now_us) - waiter->clock_us;
     waiter->app = NULL;
     app->n_waiting--;
     app->core->n_waiting--;
+}
+
+/* A process with a place for somebody who waits; NULL: none. */
+static struct core_process *queue_next_process(const struct core_app *app)
+{
+    struct core_process *process = TAILQ_FIRST(&app->expected);
+    const struct core_waiter *head = TAILQ_FIRST(&app->line);
+
+    return process || !head ? process : core_shelf_best(app, head);
+}
+
+static struct core_waiter *queue_next_for(const struct core_process *process)
+{
+    struct core_waiter *any = TAILQ_FIRST(&process->app->line);
+    struct core_waiter *own = TAILQ_FIRST(&process->line);
+
+    if (!any || !own) {
+        return any ? any : own;
+    }
+    return own->since_us <= any->since_us ? own : any;
 }
 
 void core_queue_serve(struct core_app *app, int64_t now_us)
@@ -82,11 +159,8 @@ void core_queue_serve(struct core_app *app, int64_t now_us)
     struct core_waiter *waiter;
     struct core_process *process;
 
-    while ((waiter = TAILQ_FIRST(&app->queue)) != NULL) {
-        process = core_shelf_best(app, waiter);
-        if (!process) {
-            break;
-        }
+    while (!app->core->held && (process = queue_next_process(app)) != NULL) {
+        waiter = queue_next_for(process);
         core_queue_remove(waiter, now_us);
         core_process_lend(process, waiter, now_us);
     }
@@ -137,27 +211,62 @@ void core_queue_tick(struct core_app *app, int64_t now_us)
     }
 }
 
-static bool queue_is_full(const struct core_app *app)
+/* Would `more` requests in the queue be too many? */
+static bool queue_exceeds(const struct core_app *app, unsigned more)
 {
     const struct core *core = app->core;
     unsigned max_queue = app->limits.max_queue;
     unsigned max_waiting = core->limits.max_waiting;
 
-    return (max_queue && app->n_waiting >= max_queue)
-           || (max_waiting && core->n_waiting >= max_waiting);
+    return (max_queue && app->n_waiting + more > max_queue)
+           || (max_waiting && core->n_waiting + more > max_waiting);
 }
 
-/* The queue is not asked before its head: what suits the head may not suit a
- * later one, and the other way round. */
+/* More than may wait, all at once: the youngest have to go. */
+void core_queue_trim(struct core_app *app, int64_t now_us)
+{
+    struct core_waiter *last;
+
+    while ((last = TAILQ_LAST(&app->queue, core_queue)) != NULL
+           && queue_exceeds(app, 0)) {
+        core_queue_remove(last, now_us);
+        core_queue_refuse(app, last, CORE_QUEUE_FULL, NULL, CORE_BUSY_RETRY_S);
+    }
+}
+
+/* The process that it asks for, while there is sense in waiting for it. */
+static struct core_process *queue_sticky(const struct core_app *app,
+                                         const struct core_waiter *waiter)
+{
+    struct core_process *process = waiter->sticky;
+
+    return process && process->app == app && process->stage == STAGE_SERVING
+                   && !process->preloader && !app->always_restart
+               ? process
+               : NULL;
+}
+
+/* Nobody passes by those who wait for the same. A place in its own process
+ * would have been taken by who waits for that, or for any. */
+static struct core_process *queue_free_process(const struct core_app *app,
+                                               const struct core_waiter *waiter)
+{
+    if (app->core->held) {
+        return NULL;
+    }
+    if (waiter->process) {
+        return waiter->process->level >= 0 ? waiter->process : NULL;
+    }
+    return TAILQ_EMPTY(&app->line) ? core_shelf_best(app, waiter) : NULL;
+}
+
 static bool queue_pass(struct core_app *app, struct core_waiter *waiter,
                        int64_t now_us)
 {
-    struct core_process *process = NULL;
+    struct core_process *process = queue_free_process(app, waiter);
 
-    if (TAILQ_EMPTY(&app->queue)) {
-        process = core_shelf_best(app, waiter);
-    }
     if (process) {
+        waiter->process = NULL;
         app->awake = true;
         core_process_lend(process, waiter, now_us);
     }
@@ -170,7 +279,7 @@ static void queue_join(struct core_app *app, struct core_waiter *waiter,
     if (core_backoff_holds(app, now_us) && !core_app_alive(app)) {
         core_queue_refuse(app, waiter, CORE_SPAWN_FAILED, app->last_error,
                           core_backoff_left_s(app, now_us));
-    } else if (queue_is_full(app)) {
+    } else if (!app->core->held && queue_exceeds(app, 1)) {
         core_queue_refuse(app, waiter, CORE_QUEUE_FULL, NULL,
                           CORE_BUSY_RETRY_S);
     } else {
@@ -183,6 +292,8 @@ void core_get(struct core_app *app, struct core_waiter *waiter, int64_t now_us)
 {
     waiter->app = NULL;
     waiter->spawn_us = 0;
+    waiter->process = queue_sticky(app, waiter);
+    waiter->sticky = NULL; /* it may not outlive this call */
     if (app->core->stopping || app->removed) {
         core_queue_refuse(app, waiter, CORE_STOPPING, NULL, 0);
         return;

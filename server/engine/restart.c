@@ -190,6 +190,13 @@ void core_restart(struct core_app *app, int64_t now_us)
 
 void core_set_always_restart(struct core_app *app, bool on, int64_t now_us)
 {
+    struct core_process *process;
+
     app->always_restart = on;
+    TAILQ_FOREACH(process, &app->all, all) {
+        if (on) {
+            core_queue_release(process); /* each gets a process of its own */
+        }
+    }
     core_settle(app, now_us);
 }

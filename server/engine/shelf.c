@@ -61,6 +61,21 @@ void core_shelf_put(struct core_process *process)
     process->level = use < app->n_levels ? (int)use : (int)app->n_levels - 1;
     TAILQ_INSERT_TAIL(&shelf->levels[process->level], process, shelf);
     shelf->mask |= UINT64_C(1) << process->level;
+    core_shelf_expect(process);
+}
+
+/* Does somebody wait for this very process, and has it a place for him? */
+void core_shelf_expect(struct core_process *process)
+{
+    struct core_app *app = process->app;
+    bool expected = process->level >= 0 && !TAILQ_EMPTY(&process->line);
+
+    if (expected && !process->is_expected) {
+        TAILQ_INSERT_TAIL(&app->expected, process, expected);
+    } else if (!expected && process->is_expected) {
+        TAILQ_REMOVE(&app->expected, process, expected);
+    }
+    process->is_expected = expected;
 }
 
 void core_shelf_remove(struct core_process *process)
@@ -77,6 +92,7 @@ void core_shelf_remove(struct core_process *process)
         shelf->mask &= ~(UINT64_C(1) << process->level);
     }
     process->level = -1;
+    core_shelf_expect(process);
 }
 
 /* A new release: what was fresh is stale. The caller changes the release. */
@@ -114,30 +130,11 @@ static bool shelf_suits(const struct core_process *process,
                && process->started_us >= waiter->since_us);
 }
 
-static struct core_process *shelf_sticky(const struct core_app *app,
-                                         uint32_t number)
-{
-    struct core_process *process;
-
-    TAILQ_FOREACH(process, &app->all, all) {
-        if (process->number == number && process->level >= 0) {
-            return process;
-        }
-    }
-    return NULL;
-}
-
 struct core_process *core_shelf_best(const struct core_app *app,
                                      const struct core_waiter *waiter)
 {
-    struct core_process *best = NULL;
+    struct core_process *best = shelf_first(&app->fresh);
 
-    if (waiter->sticky) {
-        best = shelf_sticky(app, waiter->sticky);
-    }
-    if (!best) {
-        best = shelf_first(&app->fresh);
-    }
     if (!best) {
         best = shelf_first(&app->stale);
     }

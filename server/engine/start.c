@@ -162,7 +162,7 @@ void core_start_forget_successor(struct core_process *process)
 /* Nobody needs what was reserved: they have all gone meanwhile. */
 static bool start_is_wanted(const struct core_app *app)
 {
-    return app->has_successor || app->n_waiting
+    return app->has_successor || core_queue_any(app)
            || (app->awake
                && app->count[STAGE_SERVING] < app->limits.min_instances);
 }

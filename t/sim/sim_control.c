@@ -39,6 +39,10 @@ static void control_always(struct sim *sim, struct sim_app *app)
     bool on = sim_random(sim, 4) == 0;
 
     sim_note(sim, "always restart app %td %d", app - sim->apps, on);
+    app->always = on;
+    if (on) {
+        sim_want_any(app, NULL);
+    }
     core_set_always_restart(app->core, on, sim->now);
 }
 
@@ -116,12 +120,16 @@ static void engine_take_over(struct sim *sim, struct sim_process *process)
     }
 }
 
+/* In the wrong order: that is what holding the queue is for. */
 static void engine_ask_again(struct sim *sim, struct sim_app *app)
 {
     struct sim_request *request, *next;
 
-    SIM_FOREACH(request, &app->waiting, link, next)
-    {
+    app->always = false;
+    sim_want_any(app, NULL);
+    for (request = TAILQ_LAST(&app->waiting, sim_requests); request;
+         request = next) {
+        next = TAILQ_PREV(request, sim_requests, link);
         core_get(app->core, &request->waiter, sim->now);
     }
 }
@@ -179,6 +187,7 @@ static void control_engine(struct sim *sim)
     }
     engine_take_over_all(sim);
     core_tick(sim->core, sim->now);
+    core_hold(sim->core, sim->now + SIM_SECOND / 20);
     for (i = 0; i < sim->options->n_apps; i++) {
         engine_ask_again(sim, &sim->apps[i]);
     }

@@ -6,6 +6,22 @@
 
 #include <stdlib.h>
 
+/* Another application's, or one that does not serve: any will do. */
+static void want(struct sim_request *request, struct sim_process *process)
+{
+    struct core_process_view view;
+
+    core_process_view(process->core, &view);
+    request->waiter.sticky = process->core;
+    if (process->app == request->app && process->app->core
+        && core_process_app(process->core) == process->app->core
+        && !process->preloader && !process->app->always
+        && view.state != CORE_PROCESS_STARTING
+        && !core_process_is_leaving(process->core)) {
+        request->wanted = process;
+    }
+}
+
 static struct sim_request *request_new(struct sim *sim, struct sim_app *app)
 {
     struct sim_request *request = calloc(1, sizeof(*request));
@@ -19,8 +35,7 @@ static struct sim_request *request_new(struct sim *sim, struct sim_app *app)
         request->waiter.since_us -= sim_time(sim, SIM_SECOND / 100);
     }
     if (sim->n_processes && sim_chance(sim, FAULT_STICKY, 20)) {
-        request->waiter.sticky =
-            sim->processes[sim_random(sim, sim->n_processes)]->number;
+        want(request, sim->processes[sim_random(sim, sim->n_processes)]);
     }
     return request;
 }

@@ -34,6 +34,7 @@ struct sim_request {
     enum sim_request_state state;
     struct sim_app *app;
     struct sim_process *process; /* NULL while waiting */
+    struct sim_process *wanted;  /* waits for this one; NULL: for any */
     uint64_t number;
     TAILQ_ENTRY(sim_request) link; /* of app->waiting or process->requests */
 };
@@ -44,6 +45,7 @@ struct sim_app {
     struct sim_event event; /* next arrival */
     struct core_app_limits limits;
     struct sim_requests waiting; /* in the order in which they are due */
+    bool always;     /* restarts with each request */
     int64_t gap_us;  /* mean time between requests */
     int64_t work_us; /* mean time a request takes */
     int64_t load_us; /* mean time a start takes */
@@ -96,6 +98,7 @@ struct core_app_limits sim_app_limits(struct sim *sim);
 struct core_limits sim_limits(struct sim *sim);
 void sim_request_free(struct sim *sim, struct sim_request *request);
 void sim_wait(struct sim *sim, struct sim_request *request);
+void sim_want_any(struct sim_app *app, const struct sim_process *instead_of);
 void sim_note(const struct sim *sim, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void sim_assert(bool condition, const char *text);

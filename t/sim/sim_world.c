@@ -88,6 +88,7 @@ void sim_add_app(struct sim *sim, struct sim_app *app)
     app->limits = sim_app_limits(sim);
     app->work_us = sim_time(sim, 50000);
     app->load_us = sim_time(sim, SIM_SECOND / 2);
+    app->always = false;
     TAILQ_INIT(&app->waiting);
     app->core = core_app_add(sim->core, &app->limits, app, sim->now);
     sim_schedule(sim, &app->event, sim_time(sim, app->gap_us));
@@ -112,6 +113,9 @@ void sim_wait(struct sim *sim, struct sim_request *request)
     struct sim_request *before = TAILQ_LAST(waiting, sim_requests);
 
     request->state = REQUEST_WAITING;
+    if (request->process) {
+        request->wanted = NULL; /* the core asks once */
+    }
     request->process = NULL;
     while (before && before->waiter.since_us > request->waiter.since_us) {
         before = TAILQ_PREV(before, sim_requests, link);
@@ -124,6 +128,40 @@ void sim_wait(struct sim *sim, struct sim_request *request)
     sim->n_waiting++;
     if (sim_chance(sim, FAULT_CANCEL, 10)) {
         sim_schedule(sim, &request->event, sim_time(sim, SIM_SECOND));
+    }
+}
+
+/* Who waits for this one process, NULL: for whichever, waits for any now. */
+void sim_want_any(struct sim_app *app, const struct sim_process *instead_of)
+{
+    struct sim_request *request;
+
+    TAILQ_FOREACH(request, &app->waiting, link) {
+        if (!instead_of || request->wanted == instead_of) {
+            request->wanted = NULL;
+        }
+    }
+}
+
+static bool would_take(const struct sim_request *request,
+                       const struct sim_process *process)
+{
+    return !request->wanted || request->wanted == process
+           || core_process_is_leaving(request->wanted->core);
+}
+
+/* Nobody older waits whom this process would do. */
+static void check_turn(const struct sim_request *request,
+                       const struct sim_process *process)
+{
+    const struct sim_request *other;
+
+    sim_assert(would_take(request, process), "the process that it wants");
+    TAILQ_FOREACH(other, &request->app->waiting, link) {
+        if (other->waiter.since_us >= request->waiter.since_us) {
+            break;
+        }
+        sim_assert(!would_take(other, process), "first come, first served");
     }
 }
 
@@ -201,8 +239,7 @@ static void on_hand_out(void *baton, struct core_waiter *waiter,
     sim_note(sim, "  request %ju gets %u", (uintmax_t)request->number,
              process->number);
     sim_assert(request->state == REQUEST_WAITING, "handed out once");
-    sim_assert(request == TAILQ_FIRST(&request->app->waiting),
-               "first come, first served");
+    check_turn(request, process);
     sim_assert(process->state == PROCESS_READY, "it serves");
     sim_assert(process->app == request->app, "its own application");
     TAILQ_REMOVE(&request->app->waiting, request, link);
@@ -282,6 +319,7 @@ static void on_forget(void *baton, struct core_process *core)
             sim->processes[i]->parent = NULL;
         }
     }
+    sim_want_any(process->app, process);
     sim_unschedule(sim, &process->event);
     sim->processes[process->at] = sim->processes[last];
     sim->processes[process->at]->at = process->at;

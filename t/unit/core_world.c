@@ -183,7 +183,7 @@ void get_aged(struct world *world, struct core_app *app, char letter,
 void get(struct world *world, struct core_app *app, const char *letters)
 {
     for (; *letters; letters++) {
-        world->waiters[(unsigned char)*letters].sticky = 0;
+        world->waiters[(unsigned char)*letters].sticky = NULL;
         get_aged(world, app, *letters, 0);
     }
 }
@@ -191,7 +191,7 @@ void get(struct world *world, struct core_app *app, const char *letters)
 void get_sticky(struct world *world, struct core_app *app, char letter,
                 uint32_t process)
 {
-    world->waiters[(unsigned char)letter].sticky = process;
+    world->waiters[(unsigned char)letter].sticky = world->processes[process];
     get_aged(world, app, letter, 0);
 }
 

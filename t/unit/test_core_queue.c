@@ -385,38 +385,6 @@ START_TEST(a_process_that_cannot_be_connected_to_goes_and_its_request_is_next)
 }
 END_TEST
 
-START_TEST(a_sticky_request_gets_its_process_when_it_is_free)
-{
-    struct world *w = world_new(2);
-    struct core_app *app = world_app(w);
-
-    get(w, app, "ab");
-    ready(w, 1);
-    ready(w, 2);
-    closed(w, 2);
-    closed(w, 1);
-    forget(w);
-    get_sticky(w, app, 'c', 2);
-    expect(w, "c=2");
-    world_free(w);
-}
-END_TEST
-
-START_TEST(a_sticky_request_whose_process_is_gone_gets_any)
-{
-    struct world *w = world_new(2);
-    struct core_app *app = world_app(w);
-
-    get(w, app, "a");
-    ready(w, 1);
-    closed(w, 1);
-    forget(w);
-    get_sticky(w, app, 'c', 77);
-    expect(w, "c=1");
-    world_free(w);
-}
-END_TEST
-
 START_TEST(an_abandoned_request_keeps_its_place_until_the_process_is_clean)
 {
     struct world *w = world_new(1);
@@ -478,8 +446,6 @@ int main(void)
         a_cancelled_request_is_never_served,
         a_process_whose_request_was_cancelled_comes_up_idle,
         a_process_that_cannot_be_connected_to_goes_and_its_request_is_next,
-        a_sticky_request_gets_its_process_when_it_is_free,
-        a_sticky_request_whose_process_is_gone_gets_any,
         an_abandoned_request_keeps_its_place_until_the_process_is_clean,
         a_process_that_never_comes_back_clean_is_replaced,
         NULL,
