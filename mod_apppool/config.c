@@ -128,6 +128,7 @@ bool config_limits(const struct place_config *place)
            place->max_requests != UNSET || place->max_request_s != UNSET ||
            place->max_queue != UNSET || place->queue_timeout_s != UNSET ||
            place->start_timeout_s != UNSET || place->concurrency != UNSET ||
+           place->memory_mib != UNSET ||
            place->friendly_errors != UNSET || place->enabled != UNSET;
 }
 

@@ -72,11 +72,11 @@ struct naming {
     X(buffer_memory_kib) X(buffer_file_mib) X(header_limit_kib)              \
     X(response_timeout_s) X(pre_start) X(rolling_restart) X(min_instances)   \
     X(max_per_app) X(max_requests) X(max_request_s) X(max_queue)             \
-    X(queue_timeout_s) X(start_timeout_s) X(concurrency)                     \
-    X(threads) X(spawn_method)
+    X(queue_timeout_s) X(start_timeout_s) X(concurrency) X(memory_mib)       \
+    X(threads) X(spawn_method) X(sticky_sessions)
 #define PLACE_TEXTS(X)                                                       \
     X(environment) X(ruby) X(python) X(node) X(perl) X(php) X(user)          \
-    X(group) X(restart_dir) X(log_file)
+    X(group) X(restart_dir) X(log_file) X(sticky_cookie) X(sticky_route)
 #define PLACE_NAMINGS(X)                                                     \
     X(app_root) X(app_type) X(startup_file) X(app_command) X(app_protocol)   \
     X(base_uri)

@@ -219,6 +219,7 @@ static void put_limits(struct sender *sender, const struct place_config *place)
     put_if_said(sender, FIELD_MAX_PER_APP, place->max_per_app);
     put_if_said(sender, FIELD_MAX_REQUESTS, place->max_requests);
     put_if_said(sender, FIELD_MAX_REQUEST_S, place->max_request_s);
+    put_if_said(sender, FIELD_MEMORY_MIB, place->memory_mib);
     put_number(sender, FIELD_MAX_QUEUE, config_number(place->max_queue, 100));
     put_number(sender, FIELD_QUEUE_TIMEOUT_S,
                config_number(place->queue_timeout_s, 60));

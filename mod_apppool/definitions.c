@@ -65,6 +65,7 @@ static bool same_limits(const struct place_config *a,
            a->queue_timeout_s == b->queue_timeout_s &&
            a->start_timeout_s == b->start_timeout_s &&
            a->concurrency == b->concurrency &&
+           a->memory_mib == b->memory_mib &&
            a->pre_start == b->pre_start &&
            a->rolling_restart == b->rolling_restart;
 }

@@ -22,6 +22,7 @@
 #include "apppool/protocol.h"
 #include "app_type.h"
 #include "site.h"
+#include "sticky.h"
 
 /* httpd allows it in more places than "anywhere" means (If, Files, Proxy). */
 #define NOT_A_PLACE (NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY)
@@ -222,6 +223,24 @@ static const char *check_below_root(cmd_parms *cmd, const char *path)
                : apr_psprintf(cmd->pool, "%s takes the path of a file, "
                               "absolute or below the application's root",
                               cmd->cmd->name);
+}
+
+static const char *check_cookie_name(cmd_parms *cmd, const char *name)
+{
+    return sticky_is_name(name)
+               ? NULL
+               : apr_psprintf(cmd->pool, "%s takes the name of a cookie "
+                              "(letters, digits, '-', '_' and '.'), not '%s'",
+                              cmd->cmd->name, name);
+}
+
+static const char *check_route(cmd_parms *cmd, const char *name)
+{
+    return sticky_is_name(name)
+               ? NULL
+               : apr_psprintf(cmd->pool, "%s takes a name of letters, digits, "
+                              "'-', '_' and '.', not '%s'", cmd->cmd->name,
+                              name);
 }
 
 typedef const char *check_fn(cmd_parms *cmd, const char *arg);
@@ -519,6 +538,8 @@ TEXT_RULE(user, check_app_user, 0)
 TEXT_RULE(group, check_group, 0)
 TEXT_RULE(restart_dir, check_below_root, 0)
 TEXT_RULE(log_file, NULL, 1)
+TEXT_RULE(sticky_cookie, check_cookie_name, 0)
+TEXT_RULE(sticky_route, check_route, 0)
 NUMBER_RULE(enabled, 0, 1)
 NUMBER_RULE(friendly_errors, 0, 1)
 NUMBER_RULE(buffer_upload, 0, 1)
@@ -537,7 +558,9 @@ NUMBER_RULE(max_queue, 0, 1000000)
 NUMBER_RULE(queue_timeout_s, 0, SECONDS_MAX)
 NUMBER_RULE(start_timeout_s, 1, SECONDS_MAX)
 NUMBER_RULE(concurrency, 0, 65535)
+NUMBER_RULE(memory_mib, 0, 1048576)
 NUMBER_RULE(threads, 1, 1024)
+NUMBER_RULE(sticky_sessions, 0, 1)
 
 #define ONCE_TEXT(name, field, help)                                         \
     AP_INIT_TAKE1(name, set_once_text, &once_##field, RSRC_CONF, help)
@@ -647,6 +670,9 @@ const command_rec apppool_commands[] = {
     NUMBER("PoolConcurrency", concurrency,
            "requests at once in one process, 0 = no limit; default: "
            "PoolThreads for rack and wsgi, 1 for psgi and php, else 0"),
+    NUMBER("PoolMemoryLimit", memory_mib,
+           "MiB of memory (its share of what it shares included) above which a "
+           "process is replaced, 0 = no limit; default: 0"),
     NUMBER("PoolThreads", threads,
            "threads of one process of rack or wsgi; default: 1"),
     AP_INIT_TAKE1("PoolSpawnMethod", set_spawn_method, NULL, PLACE,
@@ -663,6 +689,14 @@ const command_rec apppool_commands[] = {
     TEXT("PoolLogFile", log_file,
          "file, or | and a program, that takes what the application prints; "
          "default: the vhost's error log"),
+    FLAG("PoolStickySessions", sticky_sessions,
+         "a cookie leads each client back to the process that served it; "
+         "default: off"),
+    TEXT("PoolStickyCookie", sticky_cookie,
+         "name of that cookie; default: apppool_route"),
+    TEXT("PoolStickyRoute", sticky_route,
+         "what follows the process in that cookie, for a balancer in front; "
+         "default: the host's name"),
     HTACCESS_FLAG("PoolFriendlyErrorPages", friendly_errors,
                   "show why an application does not start; default: on in "
                   "environment development, else off"),

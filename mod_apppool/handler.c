@@ -16,6 +16,7 @@
 #include "exchange.h"
 #include "page.h"
 #include "resolve.h"
+#include "sticky.h"
 
 APLOG_USE_MODULE(apppool);
 
@@ -125,6 +126,7 @@ static apr_status_t get_session(struct work *w,
     struct apppool_get_options options = {
         .app = w->definition->number,
         .root = w->definition->dynamic ? w->found->site.root : NULL,
+        .sticky = sticky_wanted(w->r, w->place),
         .age = apr_time_now() - w->began,
         .watch_fd = w->body.streamed ? 0 : exchange_client_fd(w->r),
         .line = w->r->the_request,
@@ -141,6 +143,8 @@ static apr_status_t get_session(struct work *w,
     w->handed_out = apr_time_now();
     if (rv == APR_SUCCESS) {
         w->pid = apppool_session_pid(w->session);
+        sticky_tell(w->r, w->place, w->found->site.base_uri,
+                    apppool_session_sticky(w->session));
     }
     return rv;
 }

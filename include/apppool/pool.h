@@ -35,6 +35,9 @@ struct apppool_get_options {
     int keep_privilege;      /* 1: the original's lowerPrivilege = false: run as
                                 the server's starter. Root alone */
     const char *lowest_user; /* NULL: "nobody". Root alone */
+    apr_uint64_t sticky;     /* apppool_session_sticky() of an earlier session:
+                                that process, even if it has to be waited for;
+                                if it is gone, any. 0: any */
     apr_interval_time_t timeout; /* in all; 0: the server's own limits only */
     apr_interval_time_t age; /* how long the request has waited already */
     int watch_fd;            /* > 0: this connection is watched while waiting;

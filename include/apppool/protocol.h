@@ -122,7 +122,8 @@ struct wire_header {
     X(66, LOG_LEVEL,      U32,  0, "httpd's LogLevel for us, APLOG_*")        \
     X(67, DRAINING,       U32,  0, "1: health says no")                       \
     X(68, ACTIONS,        U32,  0, "1: PoolStatusActions somewhere")          \
-    X(69, ERROR_ID,       TEXT, 32, "what a failed start is called in logs")
+    X(69, ERROR_ID,       TEXT, 32, "what a failed start is called in logs")  \
+    X(70, STICKY,         U64,  0, "random id of a process, for cookies")
 
 enum wire_field {
 #define WIRE_FIELD_ENUM(id, name, kind, max, meaning) FIELD_##name = id,
@@ -236,7 +237,7 @@ enum watch_seen {
     X(2, OPEN_CHANNEL, FROM_CLIENT, 0, 0, 0, 0,                               \
       "one more channel for this client -> CHANNEL, REFUSED")                 \
     X(3, GET, FROM_CLIENT, 0, F(APP) | F(ROOT) | F(LOWER) | F(LOWEST_USER) |  \
-      F(AGE_US), 0, 0, "a session, please -> OFFER, REFUSED")                 \
+      F(AGE_US) | F(STICKY), 0, 0, "a session, please -> OFFER, REFUSED")                 \
     X(4, CANCEL, FROM_CLIENT, 0, 0, 0, 0,                                     \
       "never mind the GET of this request id -> CANCELLED, OFFER, REFUSED")   \
     X(5, RETURN, FROM_CLIENT, F(SLOT), F(ENDED), 0, 0,                        \
@@ -267,7 +268,8 @@ enum watch_seen {
       "NUMBER slots; the board (none on admin channels); CLIENT: its number") \
     X(33, CHANNEL, FROM_ENGINE, 0, 0, 1, 1, "the client's end")               \
     X(34, OFFER, FROM_ENGINE, F(SLOT) | F(SLOT_GENERATION) | F(PID) |         \
-      F(PROTOCOL) | F(PROCESS), F(QUEUE_US) | F(SPAWN_US) | F(FULL), 0, 1,    \
+      F(PROTOCOL) | F(PROCESS), F(QUEUE_US) | F(SPAWN_US) | F(FULL) |         \
+      F(STICKY), 0, 1,                                                        \
       "the slot is OFFERED; the connection, unless the client has it")        \
     X(35, REFUSED, FROM_ENGINE | FROM_MASTER, F(STATUS) | F(MESSAGE),         \
       F(PAGE) | F(RETRY_AFTER) | F(ERROR_ID), 0, 0, "no")                                   \
@@ -294,7 +296,7 @@ enum watch_seen {
     X(81, CHANNEL_NEW, FROM_MASTER, F(CLIENT) | F(CHANNEL), 0, 1, 2,          \
       "the engine's end and, when just made, the client's")                   \
     X(82, SPAWNED, FROM_MASTER, F(PROCESS) | F(APP) | F(PID), F(LISTENERS) |  \
-      F(PRELOADER) | F(LISTENER) | F(STATUS) | F(TYPE), 0, 1,                 \
+      F(PRELOADER) | F(LISTENER) | F(STATUS) | F(TYPE) | F(STICKY), 0, 1,     \
       "it runs; its output. STATUS 1: told to a new engine, was READY")       \
     X(83, SPAWN_ERROR, FROM_MASTER, F(PROCESS) | F(STATUS) | F(MESSAGE), 0,   \
       0, 0, "it could not be started, errno; the number is gone")             \
@@ -316,10 +318,11 @@ enum watch_seen {
     X(91, SLOT_KEPT, FROM_MASTER, F(CLIENT) | F(SLOT) | F(PROCESS), 0, 0, 0,  \
       "a connection that outlived an engine")                                 \
     /* link, engine to master */                                              \
-    X(96, SPAWN, FROM_ENGINE, F(PROCESS) | F(APP), F(LISTENERS), 0, 0,        \
+    X(96, SPAWN, FROM_ENGINE, F(PROCESS) | F(APP), F(LISTENERS) | F(STICKY),  \
+      0, 0,                                                                   \
       "start a process -> SPAWNED, SPAWN_ERROR; later REPORTED, GONE")        \
-    X(97, FORK, FROM_ENGINE, F(PROCESS) | F(PRELOADER) | F(LISTENER), 0,      \
-      0, 0, "let a preloader fork -> SPAWNED, SPAWN_ERROR")                   \
+    X(97, FORK, FROM_ENGINE, F(PROCESS) | F(PRELOADER) | F(LISTENER),         \
+      F(STICKY), 0, 0, "let a preloader fork -> SPAWNED, SPAWN_ERROR")                   \
     X(98, CONNECT, FROM_ENGINE, F(CLIENT) | F(SLOT) | F(PROCESS),             \
       F(WAIT_ACCEPT), 0, 0,                                                   \
       "-> CONNECTED, CONNECT_ERROR; CLIENT 0: the engine's own probe")        \
@@ -338,6 +341,8 @@ enum watch_seen {
       "the start is over, its time-out and patience too; no answer")         \
     X(106, KEEP, FROM_ENGINE, F(DRAINING), 0, 0, 0,                           \
       "what the next engine is to know; no answer")                           \
+    X(107, LIMITS, FROM_ENGINE | FROM_MASTER, F(MAX) | F(MAX_IDLE_S), 0, 0,   \
+      0, "as set since the last CONFIGURE; the master tells the next engine") \
     /* engine -> master -> watcher */                                         \
     X(111, WATCH, FROM_ENGINE | FROM_MASTER, F(APP) | F(NUMBER), 0, 0, 0,     \
       "look at its restart files once a second: enum watch_how; no answer")   \

@@ -53,6 +53,9 @@ enum apppool_session_protocol apppool_session_protocol(
 /* Never the same twice within a server. */
 apr_uint64_t apppool_session_id(const struct apppool_session *session);
 
+/* Random id of the process, for the `sticky` of a later get. */
+apr_uint64_t apppool_session_sticky(const struct apppool_session *session);
+
 /* Has the connection carried an earlier request? Then end of file or EPIPE
  * before the first byte only says that it had gone stale: get again. */
 int apppool_session_is_reused(const struct apppool_session *session);

@@ -47,6 +47,7 @@ struct slot {
     uint16_t generation;  /* of the connection */
     bool has_carried;     /* an earlier request */
     pid_t pid;            /* of the process, as the last OFFER said */
+    uint64_t sticky;      /* of the process, too */
     enum apppool_session_protocol protocol;
     struct lender *lender; /* of its application; NULL: never offered */
     bool is_busy_lease;   /* counted in lender->n_busy */
@@ -82,6 +83,7 @@ struct loan {
     int fd;
     bool is_reused;
     pid_t pid;
+    uint64_t sticky;
     enum apppool_session_protocol protocol;
     apr_interval_time_t queue_time, spawn_time;
 };
@@ -209,11 +211,12 @@ struct lender *lender_find(struct apppool_client *client,
 
 /*
  * A slot without asking the engine: a free one, or, where the engine said last
- * that all are in use, one that is handed over within LENDER_WAIT_US.
+ * that all are in use, one that is handed over within LENDER_WAIT_US. sticky:
+ * only a free one of that process; 0: any.
  */
 #define LENDER_WAIT_US 2000
 bool lender_lend(struct apppool_client *client, struct lender *lender,
-                 struct loan *loan_r);
+                 uint64_t sticky, struct loan *loan_r);
 
 /* What follows is called with the lock held. */
 

@@ -51,6 +51,9 @@ static apr_status_t write_get(struct question *q)
     if (rc == 0) {
         rc = wire_put_u64(m, FIELD_AGE_US, age < 0 ? 0 : (uint64_t)age);
     }
+    if (rc == 0 && o->sticky != 0) {
+        rc = wire_put_u64(m, FIELD_STICKY, o->sticky);
+    }
     return status_of_put(rc);
 }
 
@@ -179,7 +182,7 @@ static apr_status_t get(struct apppool_client *client,
     bool is_usable;
 
     q.lender = lender_find(client, options);
-    if (lender_lend(client, q.lender, &loan)) {
+    if (lender_lend(client, q.lender, options->sticky, &loan)) {
         loan.queue_time = client_now() - q.asked_at;
         *session_r = session_new(client, &loan, options, p);
         return APR_SUCCESS;

@@ -138,12 +138,22 @@ static void set_busy(struct slot *slot, bool is_busy)
     }
 }
 
+static struct slot *find_free(const struct lender *lender, uint64_t sticky)
+{
+    struct slot *slot = TAILQ_FIRST(&lender->free);
+
+    while (slot != NULL && sticky != 0 && slot->sticky != sticky) {
+        slot = TAILQ_NEXT(slot, free);
+    }
+    return slot;
+}
+
 static bool claim(struct apppool_client *client, struct lender *lender,
-                  struct loan *loan_r)
+                  uint64_t sticky, struct loan *loan_r)
 {
     struct slot *slot;
 
-    while ((slot = TAILQ_FIRST(&lender->free)) != NULL) {
+    while ((slot = find_free(lender, sticky)) != NULL) {
         unlist(slot);
         if (slot_claim(client, slot, loan_r)) {
             set_busy(slot, true);
@@ -196,15 +206,15 @@ static bool wait_in_line(struct apppool_client *client, struct lender *lender,
 }
 
 bool lender_lend(struct apppool_client *client, struct lender *lender,
-                 struct loan *loan_r)
+                 uint64_t sticky, struct loan *loan_r)
 {
     bool is_lent = false;
 
     pthread_mutex_lock(&client->lock);
     if (TAILQ_EMPTY(&lender->line)) {
-        is_lent = claim(client, lender, loan_r);
+        is_lent = claim(client, lender, sticky, loan_r);
     }
-    if (!is_lent && lender->is_full && lender->n_busy > 0) {
+    if (!is_lent && sticky == 0 && lender->is_full && lender->n_busy > 0) {
         is_lent = wait_in_line(client, lender, loan_r);
     }
     pthread_mutex_unlock(&client->lock);

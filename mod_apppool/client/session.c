@@ -123,6 +123,11 @@ apr_uint64_t apppool_session_id(const struct apppool_session *session)
     return session->id;
 }
 
+apr_uint64_t apppool_session_sticky(const struct apppool_session *session)
+{
+    return session->loan.sticky;
+}
+
 int apppool_session_is_reused(const struct apppool_session *session)
 {
     return session->loan.is_reused;

@@ -50,6 +50,7 @@ static struct loan lend(struct apppool_client *client, struct slot *slot)
         .fd = slot->fd,
         .is_reused = slot->has_carried,
         .pid = slot->pid,
+        .sticky = slot->sticky,
         .protocol = slot->protocol,
     };
 
@@ -90,6 +91,7 @@ static struct loan take_offer(struct apppool_client *client,
     struct loan loan;
 
     slot->pid = (pid_t)wire_get_u32(offer, FIELD_PID, 0);
+    slot->sticky = wire_get_u64(offer, FIELD_STICKY, 0);
     slot->protocol = (enum apppool_session_protocol)wire_get_u32(
         offer, FIELD_PROTOCOL, 0);
     lender_accepted(lender, slot, is_lease,

@@ -10,6 +10,7 @@
 
 #include "definition.h"
 #include "lease.h"
+#include "link.h"
 #include "running.h"
 
 /* One RESTART message; it may be about many applications. */
@@ -39,6 +40,7 @@ void admin_on_set_max(struct channel *channel, struct wire_message *m)
     engine->limits.max = max;
     core_set_limits(engine->core, &engine->limits, engine_now(engine));
     lease_recall(engine);
+    link_limits(engine);
     channel_done(channel, wire_request_id(m));
 }
 
@@ -50,7 +52,16 @@ void admin_on_set_max_idle_time(struct channel *channel,
     engine->limits.max_idle_us =
         (int64_t)wire_get_u32(m, FIELD_NUMBER, 0) * APR_USEC_PER_SEC;
     core_set_limits(engine->core, &engine->limits, engine_now(engine));
+    link_limits(engine);
     channel_done(channel, wire_request_id(m));
+}
+
+void admin_on_limits(struct engine *engine, struct wire_message *m)
+{
+    engine->limits.max = wire_get_u32(m, FIELD_MAX, 1);
+    engine->limits.max_idle_us =
+        (int64_t)wire_get_u32(m, FIELD_MAX_IDLE_S, 0) * APR_USEC_PER_SEC;
+    core_set_limits(engine->core, &engine->limits, engine_now(engine));
 }
 
 void admin_on_clear(struct channel *channel, struct wire_message *m)

@@ -12,6 +12,9 @@ struct definition;
 /* Someone who waits for a restart of one or all applications to be over. */
 struct restart_wait;
 
+/* Link message: what the engine before was set to. */
+void admin_on_limits(struct engine *engine, struct wire_message *m);
+
 void admin_on_set_max(struct channel *channel, struct wire_message *m);
 void admin_on_set_max_idle_time(struct channel *channel,
                                 struct wire_message *m);

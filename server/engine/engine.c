@@ -151,6 +151,7 @@ static struct engine *engine_new(apr_pool_t *pool)
     engine->processes = apr_hash_make(pool);
     engine->definitions = apr_hash_make(pool);
     engine->adoptions = apr_hash_make(pool);
+    engine->sticky_ids = apr_hash_make(pool);
     STAILQ_INIT(&engine->returns);
     engine->child_uid = UINT32_MAX;
     engine->log_fd = engine->description = -1;

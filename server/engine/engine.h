@@ -11,6 +11,7 @@
  *   slot.c        connections of a client to a process
  *   definition.c  applications as they are configured
  *   running.c     processes: start, reports, end
+ *   sticky.c      their ids for cookies
  *   output.c      what applications print, line by line
  *   watch.c       restart files, as the watcher sees them
  *   metrics.c     times of requests; memory and processor of processes
@@ -63,6 +64,7 @@ struct engine {
     apr_hash_t *processes;    /* number -> struct running, owned */
     apr_hash_t *definitions;  /* number -> struct definition, owned */
     apr_hash_t *adoptions;    /* key -> struct adoption, owned */
+    apr_hash_t *sticky_ids;   /* id -> struct running, borrowed */
     STAILQ_HEAD(, engine_return) returns; /* see lend_settle() */
 
     uint32_t generation;      /* of the last COMMIT; 0: never configured */

@@ -102,21 +102,22 @@ static void press_all(struct definition *definition,
 
 /* Waiting -------------------------------------------------------------------- */
 
-void lease_before_get(struct engine *engine, struct definition *definition)
+void lease_before_get(struct definition *definition,
+                      const struct running *wanted)
 {
     struct core_app_view view;
     struct slot *slot;
 
-    (void)engine;
     if (LIST_EMPTY(&definition->leases)) {
         return;
     }
     core_app_view(definition->app, &view);
-    if (view.idle > 0) {
+    if (wanted == NULL && view.idle > 0) {
         return;
     }
     LIST_FOREACH(slot, &definition->leases, lease) {
-        if (state_of(slot) == SLOT_FREE && take_back(slot)) {
+        if ((wanted == NULL || slot->running == wanted) &&
+            state_of(slot) == SLOT_FREE && take_back(slot)) {
             return;
         }
     }

@@ -29,9 +29,11 @@ void lease_end(struct slot *slot);
 
 /*
  * A request is about to ask the core for the application, or waits there now.
- * before: a FREE lease is taken back so that the core has an idle process.
+ * before: a FREE lease is taken back so that the core has an idle process; one
+ * of this process, if it is wanted (NULL: any).
  */
-void lease_before_get(struct engine *engine, struct definition *definition);
+void lease_before_get(struct definition *definition,
+                      const struct running *wanted);
 void lease_waits(struct engine *engine, struct definition *definition);
 
 /* Processes that are to end have their sessions recalled. */

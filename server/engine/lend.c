@@ -77,6 +77,7 @@ static int send_offer(struct request *request, struct slot *slot,
     wire_put_u64(&m, FIELD_QUEUE_US, waited > 0 ? (uint64_t)waited : 0);
     wire_put_u64(&m, FIELD_SPAWN_US, (uint64_t)request->waiter.spawn_us);
     wire_put_u32(&m, FIELD_FULL, is_full(slot->running->definition));
+    wire_put_u64(&m, FIELD_STICKY, slot->running->sticky);
     if (slot->fd >= 0) {
         wire_put_fd(&m, &slot->fd);
     }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin.h"
 #include "client.h"
 #include "definition.h"
 #include "lease.h"
@@ -19,6 +20,10 @@
 #include "socket.h"
 #include "takeover.h"
 #include "watch.h"
+
+/* What was asked of an engine before is asked again within this time, and then
+ * served by age. */
+#define HOLD_US INT64_C(50000)
 
 typedef void link_handler(struct engine *engine, struct wire_message *m);
 
@@ -31,6 +36,7 @@ static void on_start(struct engine *engine, struct wire_message *m)
         takeover_slots(engine);
         running_take_over_all(engine);
         watch_again(engine);
+        core_hold(engine->core, engine_now(engine) + HOLD_US);
         client_reset_all(engine);
     }
     client_listen_all(engine);
@@ -59,6 +65,7 @@ static const struct {
     link_handler *handler;
 } handlers[] = {
     { MSG_CONFIGURE, definition_on_configure },
+    { MSG_LIMITS, admin_on_limits },
     { MSG_DEFINE, definition_on_define },
     { MSG_COMMIT, definition_on_commit },
     { MSG_DESCRIBE, operate_on_describe },
@@ -222,17 +229,38 @@ static void send_numbers(struct engine *engine, enum wire_type type,
     } while (0)
 
 void link_spawn(struct engine *engine, uint32_t process, uint32_t app,
-                unsigned listeners)
+                unsigned listeners, uint64_t sticky)
 {
-    SEND(engine, MSG_SPAWN, { FIELD_PROCESS, process }, { FIELD_APP, app },
-         { FIELD_LISTENERS, listeners });
+    struct wire_message m;
+
+    wire_message_init(&m);
+    wire_message_begin(&m, MSG_SPAWN, 0);
+    wire_put_u32(&m, FIELD_PROCESS, process);
+    wire_put_u32(&m, FIELD_APP, app);
+    wire_put_u32(&m, FIELD_LISTENERS, listeners);
+    wire_put_u64(&m, FIELD_STICKY, sticky);
+    link_send(engine, &m);
 }
 
 void link_fork(struct engine *engine, uint32_t process, uint32_t preloader,
-               unsigned listener)
+               unsigned listener, uint64_t sticky)
 {
-    SEND(engine, MSG_FORK, { FIELD_PROCESS, process },
-         { FIELD_PRELOADER, preloader }, { FIELD_LISTENER, listener });
+    struct wire_message m;
+
+    wire_message_init(&m);
+    wire_message_begin(&m, MSG_FORK, 0);
+    wire_put_u32(&m, FIELD_PROCESS, process);
+    wire_put_u32(&m, FIELD_PRELOADER, preloader);
+    wire_put_u32(&m, FIELD_LISTENER, listener);
+    wire_put_u64(&m, FIELD_STICKY, sticky);
+    link_send(engine, &m);
+}
+
+void link_limits(struct engine *engine)
+{
+    SEND(engine, MSG_LIMITS, { FIELD_MAX, engine->limits.max },
+         { FIELD_MAX_IDLE_S,
+           (uint32_t)(engine->limits.max_idle_us / APR_USEC_PER_SEC) });
 }
 
 void link_ready(struct engine *engine, uint32_t process,

@@ -14,11 +14,12 @@
 int link_open(struct engine *engine, int fd);
 void link_close(struct engine *engine);
 
-/* Requests to the master (protocol.h says what each does and answers). */
+/* Requests to the master (protocol.h says what each does and answers).
+ * sticky: the process's id for cookies. */
 void link_spawn(struct engine *engine, uint32_t process, uint32_t app,
-                unsigned listeners);
+                unsigned listeners, uint64_t sticky);
 void link_fork(struct engine *engine, uint32_t process, uint32_t preloader,
-               unsigned listener);
+               unsigned listener, uint64_t sticky);
 void link_ready(struct engine *engine, uint32_t process,
                 enum apppool_type type);
 void link_kill(struct engine *engine, uint32_t process, int signal);
@@ -33,6 +34,8 @@ void link_drop_channel(struct engine *engine, uint32_t client,
 void link_watch(struct engine *engine, uint32_t app, enum watch_how how);
 void link_keep_draining(struct engine *engine, bool draining);
 void link_measure(struct engine *engine, uint32_t process);
+/* engine->limits, for the next engine. */
+void link_limits(struct engine *engine);
 /* get: the GET with ROOT and perhaps APP, LOWER, LOWEST_USER. */
 void link_adopt(struct engine *engine, uint32_t request_id,
                 const struct wire_message *get);

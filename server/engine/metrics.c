@@ -5,6 +5,7 @@
 #include "metrics.h"
 
 #include "board.h"
+#include "lease.h"
 #include "link.h"
 #include "running.h"
 #include "slot.h"
@@ -94,6 +95,18 @@ static void take_cpu(struct usage *usage, int64_t now_us, uint64_t cpu_us)
     usage->measured_us = now_us;
 }
 
+/* Once a process; it may be measured again until its successor is up. */
+static void note_size(struct running *running, uint32_t mib)
+{
+    uint32_t limit = running->definition->limits.memory_mib;
+
+    if (limit != 0 && mib > limit && !running->is_too_large) {
+        running->is_too_large = true;
+        running_log(running, LOG_LEVEL_NOTICE, "takes %u MiB, PoolMemoryLimit"
+                    " is %u: it is replaced", mib, limit);
+    }
+}
+
 void metrics_on_measured(struct engine *engine, struct wire_message *m)
 {
     struct running *running =
@@ -107,7 +120,9 @@ void metrics_on_measured(struct engine *engine, struct wire_message *m)
     take_cpu(&running->usage, engine_now(engine),
              wire_get_u64(m, FIELD_CPU_US, 0));
     if (running->core != NULL && running->ready && !running->preloader) {
+        note_size(running, running->usage.pss_kib / 1024);
         core_process_memory(running->core, running->usage.pss_kib / 1024,
                             engine_now(engine));
+        lease_recall(engine); /* not rolling: it leaves at once */
     }
 }

@@ -10,6 +10,7 @@
 #include "definition.h"
 #include "lease.h"
 #include "page.h"
+#include "sticky.h"
 #include "slot.h"
 
 struct request *request_of(struct core_waiter *waiter)
@@ -29,6 +30,7 @@ static struct request *request_new(struct channel *channel,
     }
     request->channel = channel;
     request->id = wire_request_id(m);
+    request->sticky = wire_get_u64(m, FIELD_STICKY, 0);
     /* A client may claim to be older than the machine; that is its limit. */
     request->waiter.since_us = age < (uint64_t)now ? now - (int64_t)age : 0;
     channel->request = request;
@@ -63,9 +65,11 @@ static void get_from_core(struct request *request,
 {
     struct channel *channel = request->channel;
     struct engine *engine = channel->client->engine;
+    const struct running *wanted = sticky_find(definition, request->sticky);
 
     request->definition = definition;
-    lease_before_get(engine, definition);
+    request->waiter.sticky = wanted != NULL ? wanted->core : NULL;
+    lease_before_get(definition, wanted);
     core_get(definition->app, &request->waiter, engine_now(engine));
     if (channel->request == request && request->waiter.app != NULL) {
         lease_waits(engine, definition);

@@ -17,6 +17,7 @@ struct request {
     TAILQ_ENTRY(request) next;   /* in adoption->waiting */
     struct channel *channel;
     uint32_t id;                 /* request id of the GET */
+    uint64_t sticky;             /* id of the process it belongs to; 0: none */
     struct definition *definition; /* NULL: not asked the core yet */
     struct adoption *adoption;   /* waits for it; NULL: no longer */
     struct slot *slot;           /* handed out, waits for CONNECTED; NULL */

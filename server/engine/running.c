@@ -17,6 +17,7 @@
 #include "lease.h"
 #include "lend.h"
 #include "link.h"
+#include "sticky.h"
 #include "watch.h"
 
 void running_log(const struct running *running, enum log_level level,
@@ -76,6 +77,7 @@ static void running_free(struct running *running)
 
     apr_hash_set(engine->processes, &running->number, sizeof running->number,
                  NULL);
+    sticky_forget(running);
     output_close(&running->output);
     free(running->error);
     free(running);
@@ -103,16 +105,21 @@ void running_start(struct engine *engine, struct core_process *process,
     running->core = process;
     running->preloader = how == CORE_START_PRELOADER;
     core_process_set_baton(process, running);
+    if (!running->preloader) {
+        sticky_set(running, 0);
+    }
     if (how == CORE_START_FORK) {
         struct running *parent = core_process_baton(preloader);
 
         memcpy(running->user, parent->user, sizeof running->user);
         running->type = parent->type;
-        link_fork(engine, running->number, core_process_number(preloader),
-                  listener);
+        running->forked_by = parent->number;
+        running->listener = listener;
+        link_fork(engine, running->number, parent->number, listener,
+                  running->sticky);
     } else {
         link_spawn(engine, running->number, definition->number,
-                   running->preloader ? listener : 0);
+                   running->preloader ? listener : 0, running->sticky);
     }
 }
 
@@ -233,6 +240,9 @@ static void remember(struct engine *engine, struct wire_message *m)
     running->listener = wire_get_u32(m, FIELD_LISTENER, 0);
     running->ready = wire_get_u32(m, FIELD_STATUS, 0) != 0;
     running->type = wire_get_u32(m, FIELD_TYPE, definition->type);
+    if (!running->preloader) {
+        sticky_set(running, wire_get_u64(m, FIELD_STICKY, 0));
+    }
     set_output(running, m);
 }
 
@@ -373,6 +383,29 @@ static void on_spawn_says(struct running *running, const char *text)
     }
 }
 
+/* "READY", or from a fork "READY K": that it serves on the listener which it
+ * was told to keep. */
+static bool is_ready_for(const struct running *running, const char *text)
+{
+    char expected[32] = "READY";
+
+    if (running->forked_by != 0) {
+        snprintf(expected, sizeof expected, "READY %u", running->listener);
+    }
+    return strcmp(text, expected) == 0;
+}
+
+static void on_ready_says(struct running *running, const char *text)
+{
+    if (is_ready_for(running, text)) {
+        on_ready(running);
+    } else {
+        running_log(running, LOG_LEVEL_ERROR, "says \"%.40s\", not that it "
+                    "serves on the listener it has (%u): ignored", text,
+                    running->listener);
+    }
+}
+
 /* One packet: a word, perhaps a space and more. */
 void running_on_reported(struct engine *engine, struct wire_message *m)
 {
@@ -391,7 +424,7 @@ void running_on_reported(struct engine *engine, struct wire_message *m)
     rest = strchr(text, ' ');
     rest = rest != NULL ? rest + 1 : text + strlen(text);
     if (strncmp(text, "READY", 5) == 0) {
-        on_ready(running);
+        on_ready_says(running, text);
     } else if (strncmp(text, "SPAWN ", 6) == 0) {
         on_spawn_says(running, rest);
     } else if (strncmp(text, "ERROR ", 6) == 0 ||

@@ -18,9 +18,11 @@ struct running {
                                   or forgotten by the core already */
     struct definition *definition;
     pid_t pid;                 /* 0: not started yet */
+    uint64_t sticky;           /* id for cookies; 0: a preloader */
     bool preloader;
     enum apppool_type type;    /* AUTO until its start told it */
     bool ready;
+    bool is_too_large;         /* over PoolMemoryLimit; it was logged */
     bool failed;               /* told the core that it will never be ready */
     char user[33];             /* it runs as; "" until it said so */
     char *error;               /* what it reported as ERROR so far; owned */
@@ -28,11 +30,11 @@ struct running {
     struct usage usage;
     uint64_t leased_requests;  /* that the core did not hand out */
     struct output *output;     /* its standard output and error; NULL: none */
+    uint32_t forked_by;        /* number of its preloader; 0: none */
+    unsigned listener;         /* which of the preloader's it keeps */
     /* Told to a new engine, until the core has them: */
     unsigned lent_before;      /* sessions from before */
     unsigned n_listeners;      /* of a preloader */
-    uint32_t forked_by;        /* number of its preloader; 0: none */
-    unsigned listener;         /* which of the preloader's it keeps */
     LIST_HEAD(, slot) slots;
 };
 

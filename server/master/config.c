@@ -156,6 +156,9 @@ void config_tell(struct master *m)
         tell_commit(m, m->current.number);
     }
     tell_adopted(m);
+    if (m->limits.len > 0) {
+        tell(m, &m->limits, -1);
+    }
     tell_generation(m, &m->coming);
 }
 
@@ -232,6 +235,7 @@ static void on_configure(struct master *m, struct wire_message *msg)
     msg->n_fds = 0;
     free(m->refusal);
     m->refusal = NULL;
+    wire_message_clear(&m->limits);
     m->coming.number = wire_get_u32(msg, FIELD_GENERATION, 0);
     wire_copy(&m->coming.configure, msg);
     config_keep_log(&m->coming.log_fd, &fd);
@@ -346,6 +350,12 @@ static void on_commit(struct master *m, struct wire_message *msg)
     log_to(m->current.log_fd);
     tell_commit(m, m->current.number);
     definitions_sweep(m);
+}
+
+/* What an administrator has set since: the next engine has to know. */
+void config_on_limits(struct master *m, struct wire_message *msg)
+{
+    wire_copy(&m->limits, msg);
 }
 
 /* The channel ---------------------------------------------------------------*/
@@ -470,6 +480,7 @@ void config_clear(struct master *m)
     generation_clear(&m->current);
     generation_clear(&m->coming);
     wire_message_clear(&m->defaults);
+    wire_message_clear(&m->limits);
     free(m->refusal);
     m->refusal = NULL;
 }

@@ -44,6 +44,9 @@ const struct wire_message *config_rules(struct master *m);
 void config_tell(struct master *m);
 
 /* Tell the engine of one definition. */
+/* Link message: limits that an administrator has set. */
+void config_on_limits(struct master *m, struct wire_message *msg);
+
 void config_tell_definition(struct master *m, const struct definition *d);
 
 /* Take *fd (-1: none) and make *to of it: reopened, where that works, so that

@@ -10,6 +10,7 @@
 
 #include "adopt.h"
 #include "clients.h"
+#include "config.h"
 #include "connect.h"
 #include "engine_keeper.h"
 #include "gate.h"
@@ -45,6 +46,7 @@ static const struct {
     { MSG_ADOPT, adopt_on_adopt },
     { MSG_PONG, engine_keeper_on_pong },
     { MSG_KEEP, engine_keeper_on_keep },
+    { MSG_LIMITS, config_on_limits },
     { MSG_WATCH, watcher_on_watch },
     { MSG_MEASURE, watcher_on_measure },
 };

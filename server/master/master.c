@@ -48,6 +48,7 @@ struct master *master_new(const struct master_options *options, apr_pool_t *p)
     wire_message_init(&m->current.configure);
     wire_message_init(&m->coming.configure);
     wire_message_init(&m->defaults);
+    wire_message_init(&m->limits);
     m->definitions = apr_hash_make(p);
     m->adopted = apr_hash_make(p);
     m->next_adopted = FIRST_ADOPTED;

@@ -96,6 +96,7 @@ struct master {
     struct config_channel *config; /* NULL: none */
     struct generation previous, current, coming;
     struct wire_message defaults;  /* CONFIGURE of a server without one */
+    struct wire_message limits;    /* set since the last CONFIGURE; len 0 */
     char *refusal;                 /* why `coming` is refused; owned; NULL */
     apr_hash_t *definitions;       /* number -> struct definition, owned */
     apr_hash_t *adopted;           /* key -> struct definition, borrowed */

@@ -269,6 +269,9 @@ void process_tell(const struct process *p)
         wire_put_u32(&msg, FIELD_PRELOADER, p->preloader);
         wire_put_u32(&msg, FIELD_LISTENER, p->listener);
     }
+    if (p->sticky != 0) {
+        wire_put_u64(&msg, FIELD_STICKY, p->sticky);
+    }
     if (p->ready) {
         wire_put_u32(&msg, FIELD_STATUS, 1);
         wire_put_u32(&msg, FIELD_TYPE, p->type);

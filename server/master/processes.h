@@ -26,6 +26,7 @@ struct process {
     uint32_t app;          /* number of its definition */
     uint32_t preloader;    /* process number; 0: started by apppool-spawn */
     uint32_t listener;     /* of its preloader's listeners, if forked */
+    uint64_t sticky;       /* the engine's id for cookies, kept for the next */
     unsigned n_shared;     /* a preloader's listeners; 0: direct or forked */
     struct listener **listeners; /* n_shared of them, or one; owned */
     pid_t pid;

@@ -316,6 +316,7 @@ void spawn_on_spawn(struct master *m, struct wire_message *msg)
     }
     p = process_new(m, number, app);
     p->n_shared = listeners;
+    p->sticky = wire_get_u64(msg, FIELD_STICKY, 0);
     if (m->phase != MASTER_RUNNING) {
         process_failed(p, ESHUTDOWN, "the pool server is going down");
     } else if (d == NULL) {
@@ -340,6 +341,7 @@ void spawn_on_fork(struct master *m, struct wire_message *msg)
         return;
     }
     p = process_new(m, number, preloader != NULL ? preloader->app : 0);
+    p->sticky = wire_get_u64(msg, FIELD_STICKY, 0);
     if (preloader == NULL || index >= preloader->n_shared ||
         m->phase != MASTER_RUNNING) {
         process_failed(p, ESRCH, "its preloader is gone");

@@ -65,6 +65,27 @@ def test_a_process_serves_no_more_than_its_requests(httpd):
     assert len(served) >= 6
 
 
+@pytest.mark.parametrize("rolling", ["on", "off"])
+def test_a_process_over_the_memory_limit_is_replaced(httpd, rolling):
+    h = httpd(conf="PoolMax 3")
+    site = probe_site(h, extra="PoolMemoryLimit 80\n"
+                               f"PoolRollingRestart {rolling}")
+    frugal = probe_site(h, "frugal", extra="PoolMemoryLimit 80")
+    stays = frugal.get("/eat/30").body
+    big = site.get("/eat/120").body
+    seen = []
+
+    def replaced():
+        answer = site.get("/pid")
+        seen.append(answer.status)
+        return answer.body != big
+    eventually(replaced, 10)
+    assert set(seen) == {200}
+    h.log.wait(rf"{site.app.root} .*PoolMemoryLimit is 80")
+    eventually(lambda: int(big) not in h.processes_of(site.app))
+    assert frugal.get("/pid").body == stays
+
+
 def test_threads_serve_at_once_in_one_process(httpd):
     h = httpd(conf="PoolMax 4")
     site = probe_site(h, extra="PoolThreads 4\nPoolMaxPerApp 1")

@@ -331,6 +331,7 @@ static bool offer(struct fake *f, struct channel *ch, bool is_wanted)
     wire_put_u32(&f->out, FIELD_SLOT_GENERATION, slot_generation(word));
     wire_put_u32(&f->out, FIELD_PID, 1000 + (uint32_t)slot);
     wire_put_u32(&f->out, FIELD_PROTOCOL, PROTOCOL_SCGI);
+    wire_put_u64(&f->out, FIELD_STICKY, 5000 + (uint64_t)slot);
     wire_put_u32(&f->out, FIELD_PROCESS, (uint32_t)slot);
     wire_put_u64(&f->out, FIELD_QUEUE_US, 2000);
     wire_put_u64(&f->out, FIELD_SPAWN_US, 1000);

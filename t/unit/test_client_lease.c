@@ -116,6 +116,26 @@ START_TEST(lease_used_last_is_claimed_first)
 }
 END_TEST
 
+START_TEST(a_sticky_request_claims_its_own_process_or_asks)
+{
+    struct apppool_session *first = got(), *second = got(), *session;
+    struct apppool_get_options sticky = blog;
+    pid_t pid = apppool_session_pid(first);
+
+    sticky.sticky = apppool_session_sticky(first);
+    ck_assert_uint_ne(sticky.sticky, apppool_session_sticky(second));
+    keep(first);
+    keep(second); /* the warmest */
+    session = got_with(&sticky, pool);
+    ck_assert_int_eq(apppool_session_pid(session), pid);
+    ck_assert_uint_eq(apppool_session_sticky(session), sticky.sticky);
+    expect_gets(2);
+    keep(got_with(&sticky, pool)); /* its own is in use */
+    expect_gets(3);
+    keep(session);
+}
+END_TEST
+
 START_TEST(leases_are_for_what_was_asked_in_the_same_words)
 {
     static const struct apppool_get_options others[] = {
@@ -388,6 +408,7 @@ int main(void)
     tcase_set_timeout(c, 60);
     tcase_add_test(c, lease_is_claimed_without_a_message);
     tcase_add_test(c, lease_used_last_is_claimed_first);
+    tcase_add_test(c, a_sticky_request_claims_its_own_process_or_asks);
     tcase_add_test(c, leases_are_for_what_was_asked_in_the_same_words);
     tcase_add_test(c, lease_that_was_taken_back_is_asked_for_again);
     tcase_add_test(c, slot_that_is_wanted_goes_back);

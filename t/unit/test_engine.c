@@ -197,6 +197,39 @@ START_TEST(a_failed_start_is_told_with_its_words_and_a_page)
 }
 END_TEST
 
+START_TEST(only_the_exact_word_of_its_own_makes_a_process_ready)
+{
+    uint32_t process = get_up_to_spawn();
+
+    tell_spawned(process, 1234);
+    tell_report(process, "READY 3");
+    tell_report(process, "READYMADE");
+    expect_silence(master);
+    tell_report(process, "READY");
+    expect(master, FROM_ENGINE, MSG_READY);
+}
+END_TEST
+
+START_TEST(a_sticky_get_waits_for_its_process)
+{
+    uint32_t process, slot;
+    int app = get_session(&process, &slot);
+    uint64_t sticky = wire_get_u64(&m, FIELD_STICKY, 0);
+    struct wire_message out;
+
+    ck_assert_uint_ne(sticky, 0);
+    begin(&out, MSG_GET, 5);
+    wire_put_text(&out, FIELD_ROOT, ROOT);
+    wire_put_u64(&out, FIELD_STICKY, sticky);
+    finish(channel, &out);
+    expect_silence(master); /* any other GET would have had a process started */
+    give_back(slot, MSG_RETURN);
+    expect(channel, FROM_ENGINE, MSG_OFFER);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_PROCESS, 0), process);
+    fd_close(&app);
+}
+END_TEST
+
 START_TEST(a_process_that_dies_silently_is_described_by_its_end)
 {
     uint32_t process = get_up_to_spawn();
@@ -442,6 +475,25 @@ START_TEST(requests_by_lease_are_counted)
 }
 END_TEST
 
+START_TEST(limits_are_left_with_the_master_and_taken_from_it)
+{
+    struct wire_message out;
+
+    say(MSG_SET_MAX, 5, FIELD_NUMBER, 3);
+    expect(channel, FROM_ENGINE, MSG_DONE);
+    expect(master, FROM_ENGINE, MSG_LIMITS);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_MAX, 0), 3);
+    begin(&out, MSG_LIMITS, 0);
+    wire_put_u32(&out, FIELD_MAX, 17);
+    wire_put_u32(&out, FIELD_MAX_IDLE_S, 5);
+    finish(master, &out);
+    begin(&out, MSG_PING, 1); /* what came before has been read then */
+    finish(master, &out);
+    expect(master, FROM_ENGINE, MSG_PONG);
+    expect_status("\"max\":17");
+}
+END_TEST
+
 START_TEST(the_status_is_json_in_a_memfd)
 {
     uint32_t process, slot;
@@ -509,6 +561,9 @@ int main(void)
         a_dirty_session_keeps_the_process_until_a_probe_is_accepted,
         a_cancelled_get_is_answered_and_lends_nothing,
         a_failed_start_is_told_with_its_words_and_a_page,
+        only_the_exact_word_of_its_own_makes_a_process_ready,
+        a_sticky_get_waits_for_its_process,
+        limits_are_left_with_the_master_and_taken_from_it,
         a_process_that_dies_silently_is_described_by_its_end,
         the_death_of_a_process_revokes_its_slots,
         the_end_of_a_client_gives_its_sessions_back,

@@ -699,6 +699,23 @@ START_TEST(death_of_the_engine_is_not_noticed)
 }
 END_TEST
 
+START_TEST(a_limit_that_was_set_outlives_the_engine)
+{
+    const char *root = make_app("a", good_app);
+    struct apppool_get_options quick = { .root = root, .timeout = 300000 };
+    struct apppool_session *session, *second;
+    pid_t engine = find_engine();
+
+    ck_assert_int_eq(apppool_set_max(client, 1), 0);
+    ck_assert_int_eq(kill(engine, SIGKILL), 0);
+    wait_until_gone(engine);
+    session = got(root);
+    ck_assert_int_eq(apppool_get(client, &quick, &second, NULL, pool),
+                     APPPOOL_ETIMEOUT);
+    apppool_session_close(session, APPPOOL_SESSION_KEPT);
+}
+END_TEST
+
 static void *kill_engines(void *baton)
 {
     (void)baton;
@@ -763,6 +780,7 @@ int main(void)
     tcase_add_test(c, dead_clients_sessions_are_free_again);
     tcase_add_test(c, threads_share_client_and_processes);
     tcase_add_test(c, death_of_the_engine_is_not_noticed);
+    tcase_add_test(c, a_limit_that_was_set_outlives_the_engine);
     tcase_add_test(c, engines_die_under_load_and_no_request_fails);
     tcase_add_test(c, waiting_ends_when_the_server_does);
     srunner_run_all(runner, CK_NORMAL);

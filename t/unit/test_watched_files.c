@@ -6,10 +6,13 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -149,6 +152,59 @@ START_TEST(memory_is_told_of_children_only)
 }
 END_TEST
 
+#define EATEN (16u << 20)
+
+/* One whose smaps_rollup only root may read. */
+static void be_looked_at(int ready)
+{
+    char *own = malloc(EATEN);
+
+    ck_assert_ptr_nonnull(own);
+    memset(own, 1, EATEN);
+    prctl(PR_SET_DUMPABLE, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ck_assert_int_eq(write(ready, "x", 1), 1);
+    pause();
+}
+
+/* 0: it was refused the proportional size, and told another. */
+static int look_unprivileged(void)
+{
+    struct memory memory = { 0 };
+    char path[64], byte;
+    int ready[2], refused, rc;
+    pid_t pid;
+
+    if (pipe(ready) < 0 || (geteuid() == 0 && setresuid(65534, 65534, 65534))) {
+        return 1;
+    }
+    pid = fork();
+    if (pid == 0) {
+        be_looked_at(ready[1]);
+    }
+    if (read(ready[0], &byte, 1) != 1) {
+        return 2;
+    }
+    snprintf(path, sizeof path, "/proc/%ld/smaps_rollup", (long)pid);
+    refused = open(path, O_RDONLY) < 0;
+    rc = memory_of(pid, getpid(), &memory);
+    kill(pid, SIGKILL);
+    return !refused ? 3 : rc < 0 ? 4 : memory.pss_kib < EATEN / 1024 ? 5 : 0;
+}
+
+START_TEST(where_the_proportional_size_is_refused_its_own_pages_are_told)
+{
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        _exit(look_unprivileged());
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("watched files");
@@ -166,6 +222,8 @@ int main(void)
     tcase_add_test(tcase, a_fifo_keeps_nobody_waiting);
     tcase_add_test(tcase, a_link_is_looked_at_itself_and_not_followed);
     tcase_add_test(tcase, memory_is_told_of_children_only);
+    tcase_add_test(
+        tcase, where_the_proportional_size_is_refused_its_own_pages_are_told);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -206,6 +206,15 @@ def hold(environ, start_response, name):
     return pid(environ, start_response)
 
 
+EATEN = []
+
+
+def eat(environ, start_response, mib):
+    """So much memory is its own from now on."""
+    EATEN.append(bytearray(b"x" * (int(mib) << 20)))
+    return pid(environ, start_response)
+
+
 def boom(environ, start_response):
     raise RuntimeError("boom before the header")
 
@@ -293,8 +302,8 @@ NAMES = {action.__name__.replace("_", "-"): action for action in (
     actions, env, echo, digest, relay, early, part, mark, line, ignore,
     status, bodyful, reply, headers, location, many, sendfile,
     size, length, sized, trickle, sse, quiet,
-    pid, sleep, hold, boom, late_boom, gone, late_gone, killed, gone_once,
-    fork, say, inside)}
+    pid, sleep, hold, eat, boom, late_boom, gone, late_gone, killed,
+    gone_once, fork, say, inside)}
 
 
 def application(environ, start_response):
