@@ -18,7 +18,8 @@
 #     Apppool::after_fork(sub { $dbh = connect_database() })
 #         if defined &Apppool::after_fork;
 #
-# rand() is seeded anew without being asked. DBI handles opened earlier must be
+# rand() is seeded anew without being asked. Connections and files that loading
+# left open are warned of in the log. DBI handles opened earlier must be
 # opened anew there; DBIx::Connector and DBIx::Class do so by themselves.
 #
 # How a request runs: Server waits (select) for a Connection to become readable,

@@ -13,9 +13,14 @@
 #
 #     Apppool.after_fork { |slot| Cache.reconnect } if defined?(Apppool)
 #
-# Hooks on Process._fork (Ruby 3.1) run as well. Random numbers are seeded anew
-# without being asked. ActiveRecord (Rails 5.2 and later) drops inherited
-# connections by itself; what config.ru itself opened it should close.
+# Passenger's name for it, which libraries know, works as well:
+#
+#     PhusionPassenger.on_event(:starting_worker_process) { |forked| ... }
+#
+# and so does :stopping_worker_process; hooks on Process._fork (Ruby 3.1) run,
+# too. Random numbers are seeded anew without being asked. ActiveRecord (Rails
+# 5.2 and later) drops inherited connections by itself. Threads, connections and
+# files that loading left open are warned of in the log.
 #
 # How a request runs: each worker thread (--threads) takes from Waiter the next
 # connection that has something to read, reads one Request from it, and Response
@@ -41,6 +46,12 @@ module Apppool
 
     def after_fork_hooks
       @after_fork_hooks ||= []
+    end
+
+    # In a new serving process: slot is nil in one that was not forked.
+    def run_start_hooks(slot)
+      after_fork_hooks.each { |hook| hook.call(slot) } if slot
+      PhusionPassenger.call_event(:starting_worker_process, !slot.nil?)
     end
 
     # Writes to the log in one piece, whatever became of $stderr.
@@ -825,6 +836,67 @@ module Apppool
     end
   end
 
+  # What loading left behind that no fork has, or that all of them share.
+  class Leftovers
+    # own: descriptors that are ours
+    def initialize(own)
+      @own = own
+    end
+
+    def warn
+      threads.each do |name|
+        say("started the thread #{name}, which no process forked from it " \
+            'will have; start it')
+      end
+      descriptors.each do |what|
+        say("opened #{what}, which all processes forked from it share; open it")
+      end
+    end
+
+    private
+
+    def say(what)
+      Apppool.log("rack_loader: warning: loading the application #{what} in " \
+                  "Apppool.after_fork or say PoolSpawnMethod direct\n")
+    end
+
+    def threads
+      others = Thread.list - [Thread.main]
+      others.map { |thread| thread.name || thread.inspect }
+    end
+
+    def descriptors
+      found = Dir.children('/proc/self/fd').map(&:to_i).sort - @own - [0, 1, 2]
+      found.map { |fd| describe(fd) }.compact
+    end
+
+    # A socket, or a file open for both reading and writing; else nil.
+    def describe(descriptor)
+      name = File.readlink("/proc/self/fd/#{descriptor}")
+      return describe_socket(descriptor) if name.start_with?('socket:')
+      info = File.read("/proc/self/fdinfo/#{descriptor}")
+      flags = info[/^flags:\s*(\h+)/, 1]
+      return unless flags.to_i(8) & IO::RDWR != 0 && File.file?(name)
+      "the file #{name} for writing"
+    rescue SystemCallError
+      nil       # closed meanwhile, as the folder's own
+    end
+
+    def describe_socket(descriptor)
+      socket = BasicSocket.for_fd(descriptor)
+      socket.autoclose = false
+      "a connection to #{address(socket.remote_address)}"
+    rescue SystemCallError
+      "a socket at #{address(socket.local_address)}"
+    end
+
+    def address(found)
+      return "#{found.ip_address} port #{found.ip_port}" if found.ip?
+      path = found.unix? ? found.unix_path : ''
+      path.empty? ? 'a socket without a name' : path
+    end
+  end
+
   # Holds the loaded application and forks serving processes from it.
   class Preloader
     def initialize(listeners, report)
@@ -835,6 +907,7 @@ module Apppool
     # Forks on demand. Returns the slot in each new serving process, nil in the
     # preloader itself once the pool is gone.
     def run
+      Leftovers.new([@report.io, *@listeners].map(&:fileno)).warn
       settle_memory
       @report.ready
       while (message = @report.receive)
@@ -887,7 +960,6 @@ module Apppool
         listener.close if number != slot
       end
       srand
-      Apppool.after_fork_hooks.each { |hook| hook.call(slot) }
       true
     end
   end
@@ -915,8 +987,10 @@ module Apppool
         slot = Preloader.new(listeners, @report).run or return
       end
       name_process('rack')
+      Apppool.run_start_hooks(slot)
       Server.new(application, listeners[slot || 0], @report, @threads)
             .run { @report.ready(slot) }
+      PhusionPassenger.call_event(:stopping_worker_process)
     end
 
     private
@@ -977,6 +1051,19 @@ module Apppool
     rescue SystemCallError
       nil
     end
+  end
+end
+
+# What applications and libraries that know Passenger call in their start-up.
+module PhusionPassenger
+  EVENTS = Hash.new { |events, name| events[name] = [] }
+
+  def self.on_event(name, &block)
+    EVENTS[name] << block
+  end
+
+  def self.call_event(name, *arguments)
+    EVENTS[name].each { |block| block.call(*arguments) }
   end
 end
 

@@ -14,7 +14,8 @@ as after_in_child runs in each new serving process, before its first request:
 
     os.register_at_fork(after_in_child=database.reconnect)
 
-The `random` module seeds itself anew that way without being asked.
+The `random` module seeds itself anew that way without being asked. Threads,
+connections and files that loading left open are warned of in the log.
 
 How a request runs: Server waits (epoll) for a Connection to become readable,
 read_request() takes one request from it, Response sends what the application
@@ -27,6 +28,7 @@ what the second one does otherwise.
 
 import errno
 import faulthandler
+import fcntl
 import gc
 import importlib.machinery
 import importlib.util
@@ -802,6 +804,56 @@ def is_ours(filename):
     return filename == __file__ or filename.startswith("<frozen importlib")
 
 
+def warn_of_shared(own):
+    """Say what loading left behind that no fork has, or that all share.
+
+    own: descriptors that are ours.
+    """
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread():
+            warn("started the thread %a, which no process forked from it will "
+                 "have; start it" % thread.name)
+    for fd in sorted(int(name) for name in os.listdir("/proc/self/fd")):
+        what = None if fd <= 2 or fd in own else describe_descriptor(fd)
+        if what:
+            warn("opened %s, which all processes forked from it share; open it"
+                 % what)
+
+
+def warn(what):
+    log("wsgi_loader: warning: loading the application %s in "
+        "os.register_at_fork(after_in_child=...) or say PoolSpawnMethod "
+        "direct\n" % what)
+
+
+def describe_descriptor(fd):
+    """A socket, or a file open for both reading and writing; else None."""
+    try:
+        name = os.readlink("/proc/self/fd/%d" % fd)
+        if name.startswith("socket:"):
+            return describe_socket(fd)
+        mode = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE
+        if mode == os.O_RDWR and stat.S_ISREG(os.fstat(fd).st_mode):
+            return "the file %s for writing" % name
+    except OSError:
+        pass        # closed meanwhile, as the folder's own
+    return None
+
+
+def describe_socket(fd):
+    with socket.socket(fileno=os.dup(fd)) as copy:
+        try:
+            return "a connection to " + address(copy.getpeername())
+        except OSError:
+            return "a socket at " + address(copy.getsockname())
+
+
+def address(name):
+    if isinstance(name, tuple):
+        return "%s port %s" % name[:2]
+    return os.fsdecode(name) or "a socket without a name"
+
+
 class Preloader:
     """Holds the loaded application and forks serving processes from it."""
 
@@ -814,6 +866,8 @@ class Preloader:
     def run(self):
         """Fork on demand. Returns the slot in each new serving process,
         None in the preloader itself once the pool is gone."""
+        warn_of_shared({self._report.fileno(),
+                        *(listener.fileno() for listener in self._listeners)})
         gc.collect()
         gc.freeze()     # what is shared now stays shared
         signal.signal(signal.SIGTERM, self._on_term)

@@ -4,7 +4,6 @@
 import json
 import os
 import shutil
-import socket
 
 import pool
 import pytest
@@ -249,24 +248,6 @@ def test_used_up_descriptors_do_not_hang_the_client(run, language):
             others[-1].get("/")
     assert app.log_has("no descriptor left")
     assert client.get("/").body == b"x"
-
-
-def test_what_loading_left_open_is_warned_of(start, folder):
-    server = socket.create_server(("127.0.0.1", 0))
-    port = server.getsockname()[1]
-    write(folder, "app.psgi",
-          "use Socket;\nsocket our $s, AF_INET, SOCK_STREAM, 0;\n"
-          "connect $s, pack_sockaddr_in(%d, inet_aton('127.0.0.1')) or die;\n"
-          "open our $db, '+>', 'data' or die;\n"
-          "open our $log, '>>', 'log.txt';\n"
-          "sub { [200, [], []] }\n" % port)
-    loader = start(root=folder, mode="preload")
-    loader.expect("READY")
-    server.close()
-    log = loader.log()
-    assert "a connection to 127.0.0.1 port %d, which" % port in log
-    assert "the file %s/data for writing" % folder in log
-    assert log.count("warning") == 2
 
 
 def test_plack_applications_that_are_objects_run(start, folder):

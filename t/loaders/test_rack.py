@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import signal
 
 import pool
 import pytest
@@ -214,3 +215,31 @@ def test_sinatra_runs(run, folder):
     form = client.get("/form", "POST", b"a=1&b=2", extra={
         "CONTENT_TYPE": "application/x-www-form-urlencoded"})
     assert form.body == b"1"
+
+
+PASSENGER_HOOKS = """
+SAID = []
+if defined?(PhusionPassenger)
+  PhusionPassenger.on_event(:starting_worker_process) { |forked| SAID << forked }
+  PhusionPassenger.on_event(:stopping_worker_process) { puts 'stopping' }
+end
+run ->(env) { [200, {}, [SAID.inspect]] }
+"""
+
+
+def test_passengers_events_are_heeded_in_forks(start, folder):
+    with open(os.path.join(folder, "config.ru"), "w") as file:
+        file.write(PASSENGER_HOOKS)
+    loader = start(root=folder, mode="preload")
+    loader.expect("READY")
+    pid = loader.fork(0)
+    assert loader.connect().get("/").body == b"[true]"
+    os.kill(pid, signal.SIGTERM)
+    assert loader.log_has("stopping")
+
+
+def test_passengers_events_are_heeded_without_forks(run):
+    app = run(PASSENGER_HOOKS)
+    assert app.connect().get("/").body == b"[false]"
+    assert app.terminate() == 0
+    assert "stopping" in app.log()
