@@ -92,6 +92,8 @@ static void add(struct walk *walk, const struct place_config *place,
     found = apr_palloc(walk->pool, sizeof(*found));
     *found = (struct definition){.key = key, .site = *site, .place = place,
                                  .server = walk->server,
+                                 .spoken = apr_pcalloc(walk->pool,
+                                                       sizeof(apr_uint32_t)),
                                  .dynamic = strcmp(root, DYNAMIC_ROOT) == 0};
     found->site.root = root;
     apr_hash_set(out->by_key, key, APR_HASH_KEY_STRING, found);

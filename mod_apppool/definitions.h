@@ -17,6 +17,8 @@ struct definition {
     struct site site;
     bool dynamic;           /* a template for roots that PoolAllowRoots admits;
                                site.root is "*" */
+    volatile apr_uint32_t *spoken; /* enum apppool_session_protocol of the last
+                                      session in this httpd child; 0: none */
     const struct place_config *place; /* of whoever came first */
     const server_rec *server;
 };

@@ -298,6 +298,7 @@ static bool is_stale(const struct apppool_session *session, int fd)
     char byte;
 
     return apppool_session_is_reused(session) &&
+           apppool_session_sent(session) == 0 &&
            recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
@@ -310,18 +311,27 @@ static void begin(struct exchange *x, const struct apppool_session *session)
     request_log_init(&x->log, x->r);
 }
 
-enum exchange_end exchange_run(struct exchange *x,
-                               const struct apppool_session *session,
-                               const struct protocol *protocol,
-                               const struct app_request *request,
-                               const char *head, apr_size_t head_len)
+void exchange_prepare(struct exchange *x, const struct protocol *protocol,
+                      const struct app_request *request, const char *head,
+                      apr_size_t head_len)
 {
     size_t limit_kib = (size_t)config_number(x->place->header_limit_kib, 64);
 
-    begin(x, session);
     x->protocol = protocol;
     x->reader = protocol->open(x->r->pool, request, limit_kib * 1024);
     sender_init(&x->sender, protocol, request, x->body, head, head_len);
+}
+
+int exchange_first(struct exchange *x, const struct iovec **parts_r)
+{
+    return sender_first(&x->sender, parts_r);
+}
+
+enum exchange_end exchange_run(struct exchange *x,
+                               const struct apppool_session *session)
+{
+    begin(x, session);
+    sender_skip(&x->sender, apppool_session_sent(session));
     if (is_stale(session, x->fd)) {
         x->was_stale = true;
         end(x, EXCHANGE_NOTHING, "its kept connection was closed");

@@ -57,15 +57,20 @@ void exchange_init(struct exchange *x, request_rec *r,
                    const struct place_config *place, struct child *child,
                    struct body *body, struct response *response);
 
+/* Get ready for one try in the words of this protocol. head is borrowed. */
+void exchange_prepare(struct exchange *x, const struct protocol *protocol,
+                      const struct app_request *request, const char *head,
+                      apr_size_t head_len);
+
+/* What it begins with, for apppool_get() to send; *parts_r is borrowed. */
+int exchange_first(struct exchange *x, const struct iovec **parts_r);
+
 /*
  * Send head and body over the session, read the response. The session stays
  * open; how it has to be closed: exchange_session_end().
  */
 enum exchange_end exchange_run(struct exchange *x,
-                               const struct apppool_session *session,
-                               const struct protocol *protocol,
-                               const struct app_request *request,
-                               const char *head, apr_size_t head_len);
+                               const struct apppool_session *session);
 
 /* May first wait 50 ms for the rest of a response that nobody wants. */
 enum apppool_session_end exchange_session_end(struct exchange *x);

@@ -5,6 +5,7 @@
  */
 #include "handler.h"
 
+#include <apr_atomic.h>
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
@@ -30,7 +31,7 @@ struct work {
     const struct place_config *place;
     const struct resolved *found;
     const struct definition *definition;
-    const struct protocol *protocol; /* that head is made for; NULL: none yet */
+    enum apppool_session_protocol spoken; /* by head; 0: there is none yet */
     struct app_request request;
     const char *head;
     apr_size_t head_len;
@@ -132,7 +133,9 @@ static apr_status_t get_session(struct work *w,
         .line = w->r->the_request,
         .peer = w->r->useragent_ip,
         .abandoned = is_abandoned,
-        .baton = w};
+        .baton = w,
+        .n_first = exchange_first(&w->exchange, &options.first),
+        .first_protocol = w->spoken};
     apr_status_t rv;
 
     *failure_r = (struct apppool_failure){.message = NULL};
@@ -228,25 +231,33 @@ static int failed(struct work *w, enum exchange_end how)
     return w->response.started ? response_finish(&w->response, true) : status;
 }
 
-/*
- * Make the head before a session is there, for a protocol that it will speak
- * in all likelihood; and again should it speak another.
- */
-static void make_head(struct work *w, const struct protocol *protocol)
+/* What the session will speak in all likelihood. */
+static enum apppool_session_protocol likely_protocol(const struct work *w)
+{
+    enum apppool_session_protocol number =
+        apr_atomic_read32(w->definition->spoken);
+
+    return protocol_find(number) ? number : APPPOOL_SCGI;
+}
+
+/* Get ready for a try in the words of a known protocol. */
+static void prepare(struct work *w, enum apppool_session_protocol number)
 {
     request_rec *r = w->r;
+    const struct protocol *protocol = protocol_find(number);
 
-    if (protocol == w->protocol) {
-        return;
+    if (number != w->spoken) {
+        w->spoken = number;
+        w->request = (struct app_request){
+            .p = r->pool,
+            .env = environment_of_request(r, w->found->script_name),
+            .method = r->method,
+            .target = r->unparsed_uri,
+            .body_len = w->body.len};
+        w->head = protocol->make_head(&w->request, &w->head_len);
     }
-    w->protocol = protocol;
-    w->request = (struct app_request){
-        .p = r->pool,
-        .env = environment_of_request(r, w->found->script_name),
-        .method = r->method,
-        .target = r->unparsed_uri,
-        .body_len = w->body.len};
-    w->head = protocol->make_head(&w->request, &w->head_len);
+    exchange_prepare(&w->exchange, protocol, &w->request, w->head,
+                     w->head_len);
 }
 
 /* httpd and its pool server are of two releases. */
@@ -260,13 +271,15 @@ static int unknown_protocol(struct work *w)
 
 /* One try. EXCHANGE_NOTHING: it may be repeated. */
 static enum exchange_end try_once(struct work *w,
-                                  const struct protocol *protocol)
+                                  enum apppool_session_protocol number)
 {
     enum exchange_end how;
 
-    make_head(w, protocol);
-    how = exchange_run(&w->exchange, w->session, protocol, &w->request,
-                       w->head, w->head_len);
+    if (number != w->spoken) {
+        prepare(w, number);
+        apr_atomic_set32(w->definition->spoken, number);
+    }
+    how = exchange_run(&w->exchange, w->session);
     close_session(w);
     return how;
 }
@@ -275,20 +288,21 @@ static int run(struct work *w)
 {
     struct apppool_failure failure;
     enum exchange_end how;
+    enum apppool_session_protocol number = likely_protocol(w);
 
-    make_head(w, protocol_find(APPPOOL_SCGI));
     for (;;) {
-        apr_status_t rv = get_session(w, &failure);
-        const struct protocol *protocol;
+        apr_status_t rv;
 
+        prepare(w, number);
+        rv = get_session(w, &failure);
         if (rv != APR_SUCCESS) {
             return refused(w, rv, &failure);
         }
-        protocol = protocol_find(apppool_session_protocol(w->session));
-        if (protocol == NULL) {
+        number = apppool_session_protocol(w->session);
+        if (protocol_find(number) == NULL) {
             return unknown_protocol(w);
         }
-        how = try_once(w, protocol);
+        how = try_once(w, number);
         if (how != EXCHANGE_NOTHING || !may_try_again(w)) {
             break;
         }

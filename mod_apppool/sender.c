@@ -135,6 +135,23 @@ static bool send_parts(struct sender *s, int fd)
     return sent > 0;
 }
 
+int sender_first(struct sender *sender, const struct iovec **parts_r)
+{
+    if (sender->body->streamed) {
+        return 0;
+    }
+    refill(sender);
+    *parts_r = sender->parts + PARTS - sender->n_parts;
+    return sender->state == SENDER_CUT ? 0 : (int)sender->n_parts;
+}
+
+void sender_skip(struct sender *sender, apr_size_t len)
+{
+    if (len > 0) {
+        on_sent(sender, len);
+    }
+}
+
 bool sender_send(struct sender *sender, int fd)
 {
     bool sent_now = false, goes_on = sender_is_active(sender);

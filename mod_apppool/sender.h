@@ -41,6 +41,14 @@ void sender_init(struct sender *sender, const struct protocol *protocol,
                  const struct app_request *request, struct body *body,
                  const char *head, apr_size_t head_len);
 
+/*
+ * What will be sent first, for somebody else to send; *parts_r is borrowed.
+ * Nothing where the client has to be read for it. What became of it is told with
+ * sender_skip(), before anything else.
+ */
+int sender_first(struct sender *sender, const struct iovec **parts_r);
+void sender_skip(struct sender *sender, apr_size_t len);
+
 /* Send what can be sent without waiting. True: some bytes went out. */
 bool sender_send(struct sender *sender, int fd);
 

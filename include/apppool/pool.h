@@ -8,6 +8,8 @@
 #ifndef APPPOOL_POOL_H
 #define APPPOOL_POOL_H
 
+#include <sys/uio.h>
+
 #include <apr_pools.h>
 #include <apr_time.h>
 
@@ -46,6 +48,14 @@ struct apppool_get_options {
     const char *peer;        /* whose it is, likewise */
     int (*abandoned)(void *baton); /* asked every 250 ms; non-zero abandons */
     void *baton;
+
+    /* How the request begins, in the words of this protocol: a thread that hands
+     * its process over sends it at once, before this one has even woken up.
+     * Borrowed until the get returns; apppool_session_sent() tells what went
+     * out. NULL: nothing is sent. */
+    const struct iovec *first;
+    int n_first;
+    enum apppool_session_protocol first_protocol;
 };
 
 /*

@@ -60,6 +60,9 @@ apr_uint64_t apppool_session_sticky(const struct apppool_session *session);
  * before the first byte only says that it had gone stale: get again. */
 int apppool_session_is_reused(const struct apppool_session *session);
 
+/* Bytes of the options' `first` that are on their way to the application. */
+apr_size_t apppool_session_sent(const struct apppool_session *session);
+
 /* Time between get and hand-out, and the part of it a start was waited for. */
 apr_interval_time_t apppool_session_queue_time(
     const struct apppool_session *session);

@@ -86,6 +86,7 @@ struct loan {
     uint64_t sticky;
     enum apppool_session_protocol protocol;
     apr_interval_time_t queue_time, spawn_time;
+    apr_size_t sent; /* bytes of the options' `first` */
 };
 
 /* Monotonic clock, microseconds. */
@@ -211,20 +212,31 @@ struct lender *lender_find(struct apppool_client *client,
 
 /*
  * A slot without asking the engine: a free one, or, where the engine said last
- * that all are in use, one that is handed over within LENDER_WAIT_US. sticky:
- * only a free one of that process; 0: any.
+ * that all are in use, one that is handed over within LENDER_WAIT_US. With
+ * options->sticky only a free one of that process.
  */
-#define LENDER_WAIT_US 2000
+#define LENDER_WAIT_US 10000
 bool lender_lend(struct apppool_client *client, struct lender *lender,
-                 uint64_t sticky, struct loan *loan_r);
+                 const struct apppool_get_options *options,
+                 struct loan *loan_r);
 
 /* What follows is called with the lock held. */
 
 /* The slot was offered and accepted; is_full as the offer says. */
 void lender_accepted(struct lender *lender, struct slot *slot, bool is_lease,
                      bool is_full);
-/* Its request is over: true, somebody in line has taken it. */
+/* Its request is over: true, somebody in line has taken it. Lets go of the lock
+ * in between if so. */
 bool lender_pass_on(struct apppool_client *client, const struct loan *loan);
+
+/*
+ * A thread begins (or has ended) to ask the engine for this application. While
+ * one does, what comes free goes back to the engine: it knows who is first.
+ */
+void lender_begin_asking(struct apppool_client *client, struct lender *lender);
+void lender_end_asking(struct apppool_client *client, struct lender *lender);
+/* Does one? With the lock held. */
+bool lender_is_asking(const struct lender *lender);
 /* It is a free lease now / it has been given away. */
 void lender_keep(struct slot *slot);
 void lender_lost(struct slot *slot);

@@ -182,7 +182,7 @@ static apr_status_t get(struct apppool_client *client,
     bool is_usable;
 
     q.lender = lender_find(client, options);
-    if (lender_lend(client, q.lender, options->sticky, &loan)) {
+    if (lender_lend(client, q.lender, options, &loan)) {
         loan.queue_time = client_now() - q.asked_at;
         *session_r = session_new(client, &loan, options, p);
         return APR_SUCCESS;
@@ -191,7 +191,9 @@ static apr_status_t get(struct apppool_client *client,
     if (rv != APR_SUCCESS) {
         return rv;
     }
+    lender_begin_asking(client, q.lender);
     rv = ask(&q, &loan);
+    lender_end_asking(client, q.lender);
     is_usable = clean_up(&q, rv);
     if (rv == APR_SUCCESS && wire_type(&q.channel->in) == MSG_REFUSED) {
         rv = refusal_status(&q.channel->in);

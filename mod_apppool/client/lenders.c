@@ -12,13 +12,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 /* A thread in line; lives on its stack. */
 struct waiter {
     TAILQ_ENTRY(waiter) next;
     pthread_cond_t woken;
-    struct loan *loan;   /* filled in when it is served */
+    const struct apppool_get_options *options;
+    struct loan *loan;   /* filled in when it is taken */
+    bool is_taken;       /* out of the line: it is being served */
     bool is_served;
     bool is_sent_away;   /* the last slot has gone: ask the engine */
 };
@@ -27,6 +30,7 @@ struct lender {
     struct lender *next; /* in its bucket */
     char *key;           /* owned */
     unsigned n_busy;     /* leases with a request in them */
+    unsigned n_asking;   /* threads whose GET has no answer yet */
     bool is_full;        /* as the engine said last */
     TAILQ_HEAD(, slot) free;
     TAILQ_HEAD(, waiter) line;
@@ -174,11 +178,13 @@ static struct timespec deadline(void)
     return end;
 }
 
-static void waiter_init(struct waiter *waiter, struct loan *loan)
+static void waiter_init(struct waiter *waiter,
+                        const struct apppool_get_options *options,
+                        struct loan *loan)
 {
     pthread_condattr_t monotonic;
 
-    *waiter = (struct waiter){ .loan = loan };
+    *waiter = (struct waiter){ .options = options, .loan = loan };
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&waiter->woken, &monotonic);
@@ -187,18 +193,22 @@ static void waiter_init(struct waiter *waiter, struct loan *loan)
 
 /* Stand in line. With the lock held. */
 static bool wait_in_line(struct apppool_client *client, struct lender *lender,
+                         const struct apppool_get_options *options,
                          struct loan *loan_r)
 {
     const struct timespec end = deadline();
     struct waiter waiter;
     int rc = 0;
 
-    waiter_init(&waiter, loan_r);
+    waiter_init(&waiter, options, loan_r);
     TAILQ_INSERT_TAIL(&lender->line, &waiter, next);
     while (!waiter.is_served && !waiter.is_sent_away && rc == 0) {
         rc = pthread_cond_timedwait(&waiter.woken, &client->lock, &end);
     }
-    if (!waiter.is_served) {
+    while (waiter.is_taken && !waiter.is_served) {
+        pthread_cond_wait(&waiter.woken, &client->lock);
+    }
+    if (!waiter.is_taken) {
         TAILQ_REMOVE(&lender->line, &waiter, next);
     }
     pthread_cond_destroy(&waiter.woken);
@@ -206,19 +216,40 @@ static bool wait_in_line(struct apppool_client *client, struct lender *lender,
 }
 
 bool lender_lend(struct apppool_client *client, struct lender *lender,
-                 uint64_t sticky, struct loan *loan_r)
+                 const struct apppool_get_options *options,
+                 struct loan *loan_r)
 {
     bool is_lent = false;
 
     pthread_mutex_lock(&client->lock);
     if (TAILQ_EMPTY(&lender->line)) {
-        is_lent = claim(client, lender, sticky, loan_r);
+        is_lent = claim(client, lender, options->sticky, loan_r);
     }
-    if (!is_lent && sticky == 0 && lender->is_full && lender->n_busy > 0) {
-        is_lent = wait_in_line(client, lender, loan_r);
+    if (!is_lent && options->sticky == 0 && lender->is_full &&
+        lender->n_busy > 0) {
+        is_lent = wait_in_line(client, lender, options, loan_r);
     }
     pthread_mutex_unlock(&client->lock);
     return is_lent;
+}
+
+void lender_begin_asking(struct apppool_client *client, struct lender *lender)
+{
+    pthread_mutex_lock(&client->lock);
+    lender->n_asking++;
+    pthread_mutex_unlock(&client->lock);
+}
+
+void lender_end_asking(struct apppool_client *client, struct lender *lender)
+{
+    pthread_mutex_lock(&client->lock);
+    lender->n_asking--;
+    pthread_mutex_unlock(&client->lock);
+}
+
+bool lender_is_asking(const struct lender *lender)
+{
+    return lender->n_asking > 0;
 }
 
 /* What became of a slot ----------------------------------------------------- */
@@ -235,15 +266,35 @@ void lender_accepted(struct lender *lender, struct slot *slot, bool is_lease,
     lender->is_full = is_full;
 }
 
+/* Begin the request of who is still asleep: the process need not wait for it.
+ * What fails here will fail there, too. */
+static void send_first(const struct waiter *waiter)
+{
+    const struct apppool_get_options *o = waiter->options;
+    const struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)o->first,
+                                .msg_iovlen = (size_t)o->n_first };
+    ssize_t sent = -1;
+
+    if (o->n_first > 0 && o->first_protocol == waiter->loan->protocol) {
+        sent = sendmsg(waiter->loan->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    waiter->loan->sent = sent > 0 ? (apr_size_t)sent : 0;
+}
+
 bool lender_pass_on(struct apppool_client *client, const struct loan *loan)
 {
     struct lender *lender = client->slots[loan->slot].lender;
     struct waiter *waiter = TAILQ_FIRST(&lender->line);
 
-    if (waiter == NULL || !slot_hand_over(client, loan, waiter->loan)) {
+    if (waiter == NULL || lender_is_asking(lender) ||
+        !slot_hand_over(client, loan, waiter->loan)) {
         return false;
     }
     TAILQ_REMOVE(&lender->line, waiter, next);
+    waiter->is_taken = true;
+    pthread_mutex_unlock(&client->lock);
+    send_first(waiter);
+    pthread_mutex_lock(&client->lock);
     waiter->is_served = true;
     pthread_cond_signal(&waiter->woken);
     return true;

@@ -133,6 +133,11 @@ int apppool_session_is_reused(const struct apppool_session *session)
     return session->loan.is_reused;
 }
 
+apr_size_t apppool_session_sent(const struct apppool_session *session)
+{
+    return session->loan.sent;
+}
+
 apr_interval_time_t apppool_session_queue_time(
     const struct apppool_session *session)
 {

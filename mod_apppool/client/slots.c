@@ -80,6 +80,7 @@ bool slot_hand_over(struct apppool_client *client, const struct loan *from,
     *loan_r = *from;
     loan_r->is_reused = true;
     loan_r->queue_time = loan_r->spawn_time = 0;
+    loan_r->sent = 0;
     return true;
 }
 
@@ -193,7 +194,10 @@ static void give_back_kept(struct apppool_client *client, struct loan *loan)
         slot->has_carried = true;
         slot->generation = loan->generation;
         loan->fd = -1;
-        is_done = slot_apply_at(line, loan->generation, SLOT_RELEASE, &word);
+        is_done = slot_apply_at(line, loan->generation,
+                                lender_is_asking(slot->lender) ? SLOT_BREAK
+                                                               : SLOT_RELEASE,
+                                &word);
     }
     if (is_done && slot_state(word) == SLOT_FREE) {
         lender_keep(slot);

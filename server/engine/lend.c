@@ -16,6 +16,9 @@
 #include "slot.h"
 #include "socket.h"
 
+/* Up to this age requests may be overtaken by others inside a client. */
+#define LEND_FAIR_US 10000
+
 /* OFFER ---------------------------------------------------------------------- */
 
 static void give_back_later(struct engine *engine, struct running *running)
@@ -86,12 +89,24 @@ static int send_offer(struct request *request, struct slot *slot,
     return rc;
 }
 
+/* Somebody else has waited so long that it is their turn, exactly: what is
+ * handed on inside one client would keep the others waiting. */
+static bool others_wait_long(const struct definition *definition)
+{
+    struct core_app_view app;
+
+    core_app_view(definition->app, &app);
+    return app.waiting > 0 && engine_now(definition->engine) -
+                                  app.oldest_wait_us >= LEND_FAIR_US;
+}
+
 /* The slot is lent in the core's books and has its connection. */
 static void offer(struct request *request, struct slot *slot)
 {
     struct engine *engine = slot->client->engine;
     struct running *running = slot->running;
-    bool lease = lease_is_allowed(slot);
+    bool lease = lease_is_allowed(slot) &&
+                 !others_wait_long(running->definition);
     uint64_t word;
     bool offered;
 

@@ -842,6 +842,18 @@ unsigned fake_want(struct fake *f)
     return apply_to_all(f, SLOT_MARK);
 }
 
+unsigned fake_waiting(struct fake *f)
+{
+    unsigned n = 0;
+
+    lock(f);
+    for (int i = 0; i < CHANNELS; i++) {
+        n += f->channels[i].fd >= 0 && f->channels[i].has_get;
+    }
+    pthread_mutex_unlock(&f->lock);
+    return n;
+}
+
 void fake_die(struct fake *f)
 {
     lock(f);

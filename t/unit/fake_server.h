@@ -104,6 +104,8 @@ void fake_die(struct fake *fake);
 unsigned fake_fact(struct fake *fake, enum fake_fact fact);
 /* Wait, 20 s at most, until the fact is at least `value`. */
 void fake_wait(struct fake *fake, enum fake_fact fact, unsigned value);
+/* GETs that are held back or wait for a slot. */
+unsigned fake_waiting(struct fake *fake);
 /* Slots that are not EMPTY. */
 unsigned fake_lent(struct fake *fake);
 
