@@ -165,8 +165,10 @@ void boot_child_init(apr_pool_t *pchild, server_rec *s)
 {
     struct keeper *keeper = keeper_get();
 
-    config_once(s)->child = child_new(pchild, s, &keeper->server,
-                                      &keeper->box);
+    struct apppool_server_state server = keeper->server;
+
+    server.generation = keeper->generation;
+    config_once(s)->child = child_new(pchild, s, &server, &keeper->box);
 }
 
 void boot_child_stopping(apr_pool_t *pchild, int graceful)

@@ -37,6 +37,7 @@ APR_RING_HEAD(running_ring, running);
 struct child {
     server_rec *server;
     pid_t parent;                 /* httpd's, by whom the mailbox is written */
+    apr_uint32_t generation;      /* of the configuration it runs with */
     struct mailbox box;
     struct startup_cache *startup;
     apr_thread_mutex_t *mutex;    /* of all below */
@@ -95,6 +96,7 @@ struct child *child_new(apr_pool_t *pchild, server_rec *s,
 
     child->server = s;
     child->parent = getppid();
+    child->generation = server->generation;
     child->box = *box;
     mailbox_close_writer(&child->box);
     child->startup = startup_cache_new(pchild);
@@ -124,7 +126,8 @@ static void drop_lost(struct child *child)
 static void look_for_server(struct child *child)
 {
     struct apppool_server_state at = {.pid = child->parent, .rendezvous = -1,
-                                      .admin = -1, .pidfd = -1};
+                                      .admin = -1, .pidfd = -1,
+                                      .generation = child->generation};
     apr_time_t now = apr_time_now();
 
     if (now < child->next_look && child->next_look - now <= LOOK_EVERY) {

@@ -224,7 +224,7 @@ enum watch_seen {
      F(SPAWN_METHOD) | F(BASE_URI) | F(MIN_INSTANCES) | F(MAX_PER_APP) |      \
      F(MAX_REQUESTS) | F(MAX_REQUEST_S) | F(MAX_QUEUE) | F(QUEUE_TIMEOUT_S) | \
      F(START_TIMEOUT_S) | F(CONCURRENCY) | F(MEMORY_MIB) | F(FLAGS) |         \
-     F(RESTART_DIR) | F(LOWER) | F(LOWEST_USER))
+     F(RESTART_DIR) | F(LOWER) | F(LOWEST_USER) | F(GENERATION))
 
 /*
  * Messages: number, name, senders, fields it must have, fields it may have,
@@ -291,8 +291,9 @@ enum watch_seen {
     X(67, DESCRIBE, FROM_PARENT | FROM_MASTER, 0, 0, 1, 1,                    \
       "the generation in words for people: JSON in a sealed memfd")           \
     /* link, master to engine */                                              \
-    X(80, CLIENT_NEW, FROM_MASTER, F(CLIENT) | F(PID) | F(UID), F(ADMIN),     \
-      1, 2, "its first channel and, unless admin, its board")                 \
+    X(80, CLIENT_NEW, FROM_MASTER, F(CLIENT) | F(PID) | F(UID),               \
+      F(ADMIN) | F(GENERATION) | F(LEASES), 1, 2,                             \
+      "its first channel and, unless admin, its board; what GREETED said")    \
     X(81, CHANNEL_NEW, FROM_MASTER, F(CLIENT) | F(CHANNEL), 0, 1, 2,          \
       "the engine's end and, when just made, the client's")                   \
     X(82, SPAWNED, FROM_MASTER, F(PROCESS) | F(APP) | F(PID), F(LISTENERS) |  \
@@ -343,6 +344,10 @@ enum watch_seen {
       "what the next engine is to know; no answer")                           \
     X(107, LIMITS, FROM_ENGINE | FROM_MASTER, F(MAX) | F(MAX_IDLE_S), 0, 0,   \
       0, "as set since the last CONFIGURE; the master tells the next engine") \
+    X(108, GREETED, FROM_ENGINE, F(CLIENT) | F(LEASES), F(GENERATION), 0, 0,  \
+      "what its HELLO said, for the next engine; no answer")                  \
+    X(109, FORGET, FROM_ENGINE, F(APP), 0, 0, 0,                              \
+      "no process, no client and no generation uses it; no answer")           \
     /* engine -> master -> watcher */                                         \
     X(111, WATCH, FROM_ENGINE | FROM_MASTER, F(APP) | F(NUMBER), 0, 0, 0,     \
       "look at its restart files once a second: enum watch_how; no answer")   \

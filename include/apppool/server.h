@@ -102,6 +102,8 @@ struct apppool_server_state {
     int rendezvous;    /* client's end; -1: none */
     int admin;         /* admin pair's client end; -1: none */
     int pidfd;         /* -1: none */
+    apr_uint32_t generation; /* of the configuration that clients of this
+                                handle go by; 0: none */
 };
 void apppool_server_export(struct apppool_server *server,
                            struct apppool_server_state *state_r);

@@ -78,7 +78,8 @@ static apr_status_t take_welcome(struct apppool_client *client,
     return APR_SUCCESS;
 }
 
-static apr_status_t say_hello(struct apppool_client *client, int64_t end)
+static apr_status_t say_hello(struct apppool_client *client, int64_t end,
+                              apr_uint32_t generation)
 {
     const struct patience patience = patience_until(client, end);
     struct channel *ch = &client->first;
@@ -86,6 +87,9 @@ static apr_status_t say_hello(struct apppool_client *client, int64_t end)
 
     channel_begin(ch, MSG_HELLO);
     wire_put_u32(&ch->out, FIELD_LEASES, 1);
+    if (generation != 0) {
+        wire_put_u32(&ch->out, FIELD_GENERATION, generation);
+    }
     rv = channel_ask(client, ch, &patience);
     if (rv != APR_SUCCESS) {
         return rv;
@@ -191,7 +195,8 @@ void client_give_to_pool(struct apppool_client *client, apr_pool_t *p)
                               apr_pool_cleanup_null);
 }
 
-apr_status_t client_new(int *fd, int64_t end, struct apppool_client **client_r)
+apr_status_t client_new(int *fd, int64_t end, apr_uint32_t generation,
+                        struct apppool_client **client_r)
 {
     struct apppool_client *client = allocate(fd);
     apr_status_t rv;
@@ -199,7 +204,7 @@ apr_status_t client_new(int *fd, int64_t end, struct apppool_client **client_r)
     *client_r = NULL;
     client->closing_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     rv = client->closing_fd < 0 ? APR_FROM_OS_ERROR(errno)
-                                : say_hello(client, end);
+                                : say_hello(client, end, generation);
     if (rv != APR_SUCCESS) {
         close_everything(client);
         drop_ref(client);

@@ -96,7 +96,8 @@ int64_t client_now(void);
  * A client over a fresh channel: says HELLO and waits for the answer until
  * `end` (client_now()). *fd is taken over. The client has one ref and one use.
  */
-apr_status_t client_new(int *fd, int64_t end, struct apppool_client **client_r);
+apr_status_t client_new(int *fd, int64_t end, apr_uint32_t generation,
+                        struct apppool_client **client_r);
 
 /* Leave the client to a pool, whose cleanup closes it. */
 void client_give_to_pool(struct apppool_client *client, apr_pool_t *p);

@@ -163,6 +163,7 @@ static int ms_until(int64_t end_us)
 }
 
 static apr_status_t try_to_connect(int fd, int64_t end_us,
+                                   apr_uint32_t generation,
                                    struct apppool_client **client_r)
 {
     int channel = -1;
@@ -171,7 +172,7 @@ static apr_status_t try_to_connect(int fd, int64_t end_us,
 
     switch (rc) {
     case 0:
-        return client_new(&channel, end_us, client_r);
+        return client_new(&channel, end_us, generation, client_r);
     case -ETIMEDOUT:
         return APPPOOL_ETIMEOUT;
     case -EPIPE:
@@ -185,7 +186,8 @@ static apr_status_t try_to_connect(int fd, int64_t end_us,
 
 /* The answer to a sibling that died comes to us, and its channel may be closed
  * while we say HELLO: so the end of a channel is not yet the end. */
-static apr_status_t connect_over(int fd, struct apppool_client **client_r,
+static apr_status_t connect_over(int fd, apr_uint32_t generation,
+                                 struct apppool_client **client_r,
                                  apr_pool_t *p)
 {
     const int64_t end_us = client_now() + CLIENT_PATIENCE;
@@ -193,7 +195,7 @@ static apr_status_t connect_over(int fd, struct apppool_client **client_r,
 
     *client_r = NULL;
     for (int i = 0; i < CONNECT_TRIES && rv == APPPOOL_EIO; i++) {
-        rv = try_to_connect(fd, end_us, client_r);
+        rv = try_to_connect(fd, end_us, generation, client_r);
     }
     if (rv == APR_SUCCESS) {
         client_give_to_pool(*client_r, p);
@@ -212,7 +214,8 @@ apr_status_t apppool_server_connect(struct apppool_server *server,
     if (server->state.rendezvous < 0) {
         return APPPOOL_EIO;
     }
-    return connect_over(server->state.rendezvous, client_r, p);
+    return connect_over(server->state.rendezvous, server->state.generation,
+                        client_r, p);
 }
 
 apr_status_t apppool_server_connect_admin(struct apppool_server *server,
@@ -226,12 +229,12 @@ apr_status_t apppool_server_connect_admin(struct apppool_server *server,
     if (server->state.admin < 0) {
         return server->state.rendezvous < 0 ? APPPOOL_EIO : APPPOOL_EDENIED;
     }
-    return connect_over(server->state.admin, client_r, p);
+    return connect_over(server->state.admin, 0, client_r, p);
 }
 
 apr_status_t apppool_client_from_admin(int fd,
                                        struct apppool_client **client_r,
                                        apr_pool_t *p)
 {
-    return connect_over(fd, client_r, p);
+    return connect_over(fd, 0, client_r, p);
 }

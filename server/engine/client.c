@@ -309,7 +309,10 @@ void client_on_new(struct engine *engine, struct wire_message *m)
     client->uid = wire_get_u32(m, FIELD_UID, UINT32_MAX);
     client->admin = wire_get_u32(m, FIELD_ADMIN, 0) != 0;
     client->inherited = !engine->started;
-    client->generation = client->inherited; /* the oldest, to be safe */
+    client->greeted = wire_has(m, FIELD_LEASES);
+    client->wants_leases = wire_get_u32(m, FIELD_LEASES, 0) != 0;
+    /* One of before whose HELLO nobody has read yet may be of any age. */
+    client->generation = wire_get_u32(m, FIELD_GENERATION, client->inherited);
     TAILQ_INIT(&client->channels);
     STAILQ_INIT(&client->openings);
     apr_hash_set(engine->clients, &client->number, sizeof client->number,
@@ -393,6 +396,8 @@ static void on_hello(struct channel *channel, struct wire_message *m)
     client->greeted = true;
     client->hello_id = wire_request_id(m);
     loop_timer_cancel(&client->patience);
+    link_greeted(client->engine, client->number, client->generation,
+                 client->wants_leases);
     wire_message_init(&answer);
     wire_message_begin(&answer, MSG_WELCOME, wire_request_id(m));
     wire_put_u32(&answer, FIELD_NUMBER, client->admin ? 0 : BOARD_SLOTS);

@@ -139,7 +139,7 @@ void definition_set_type(struct definition *d, enum apppool_type type)
 
 static void read_definition(struct definition *d, const struct wire_message *m)
 {
-    d->generation = d->engine->coming;
+    d->generation = wire_get_u32(m, FIELD_GENERATION, d->engine->coming);
     d->flags = wire_get_u32(m, FIELD_FLAGS, 0);
     d->limits = read_limits(d->engine, m);
     d->says_concurrency = wire_has(m, FIELD_CONCURRENCY);
@@ -191,8 +191,8 @@ void definition_sweep(struct engine *engine)
     uint32_t oldest = client_oldest_generation(engine);
     apr_hash_index_t *i;
 
-    if (engine->coming != 0 || engine->ending) {
-        return; /* a generation is half told, or all goes anyway */
+    if (engine->coming != 0 || engine->ending || !engine->started) {
+        return; /* it is half told who uses what, or all goes anyway */
     }
     for (i = apr_hash_first(NULL, engine->definitions); i != NULL;
          i = apr_hash_next(i)) {
@@ -203,6 +203,7 @@ void definition_sweep(struct engine *engine)
             core_app_remove(&d->app, engine_now(engine));
         }
         if (d->app == NULL && d->n_processes == 0) {
+            link_forget(engine, d->number);
             definition_free(engine, d);
         }
     }

@@ -39,6 +39,7 @@ static void on_start(struct engine *engine, struct wire_message *m)
         core_hold(engine->core, engine_now(engine) + HOLD_US);
         client_reset_all(engine);
     }
+    definition_sweep(engine); /* what nobody we were told of uses */
     client_listen_all(engine);
 }
 
@@ -307,6 +308,18 @@ void link_drop_channel(struct engine *engine, uint32_t client, uint32_t channel)
 void link_keep_draining(struct engine *engine, bool draining)
 {
     SEND(engine, MSG_KEEP, { FIELD_DRAINING, draining });
+}
+
+void link_greeted(struct engine *engine, uint32_t client, uint32_t generation,
+                  bool leases)
+{
+    SEND(engine, MSG_GREETED, { FIELD_CLIENT, client },
+         { FIELD_GENERATION, generation }, { FIELD_LEASES, leases });
+}
+
+void link_forget(struct engine *engine, uint32_t app)
+{
+    SEND(engine, MSG_FORGET, { FIELD_APP, app });
 }
 
 void link_watch(struct engine *engine, uint32_t app, enum watch_how how)

@@ -31,6 +31,10 @@ void link_make_channel(struct engine *engine, uint32_t client,
                        uint32_t channel);
 void link_drop_channel(struct engine *engine, uint32_t client,
                        uint32_t channel);
+/* leases: as its HELLO said; likewise generation. */
+void link_greeted(struct engine *engine, uint32_t client, uint32_t generation,
+                  bool leases);
+void link_forget(struct engine *engine, uint32_t app);
 void link_watch(struct engine *engine, uint32_t app, enum watch_how how);
 void link_keep_draining(struct engine *engine, bool draining);
 void link_measure(struct engine *engine, uint32_t process);

@@ -153,6 +153,10 @@ static void tell_client(struct master *m, const struct client *client)
     wire_put_u32(&msg, FIELD_PID, (uint32_t)client->pid);
     wire_put_u32(&msg, FIELD_UID, client->uid);
     wire_put_u32(&msg, FIELD_ADMIN, client->admin);
+    if (client->greeted) {
+        wire_put_u32(&msg, FIELD_GENERATION, client->generation);
+        wire_put_u32(&msg, FIELD_LEASES, client->leases);
+    }
     engine_link_put_copy(&msg, channel_find(client, 0)->fd);
     if (client->board >= 0) {
         engine_link_put_copy(&msg, client->board);
@@ -181,6 +185,17 @@ void client_on_drop(struct master *m, struct wire_message *msg)
 
     if (client != NULL) {
         client_free(m, client);
+    }
+}
+
+void client_on_greeted(struct master *m, struct wire_message *msg)
+{
+    struct client *client = clients_find(m, wire_get_u32(msg, FIELD_CLIENT, 0));
+
+    if (client != NULL) {
+        client->greeted = true;
+        client->generation = wire_get_u32(msg, FIELD_GENERATION, 0);
+        client->leases = wire_get_u32(msg, FIELD_LEASES, 0);
     }
 }
 

@@ -23,6 +23,9 @@ struct client {
     pid_t pid;
     uid_t uid;
     bool admin;
+    bool greeted;        /* HELLO has come: */
+    uint32_t generation; /* what it said; 0: none */
+    uint32_t leases;     /* likewise */
     int board;       /* owned; -1 where admin */
     LIST_HEAD(, client_channel) channels;
     unsigned n_channels;
@@ -49,6 +52,7 @@ void client_tell(struct master *m, const struct client *client);
 /* Link messages. */
 void client_on_drop(struct master *m, struct wire_message *msg);
 void client_on_make_channel(struct master *m, struct wire_message *msg);
+void client_on_greeted(struct master *m, struct wire_message *msg);
 void client_on_drop_channel(struct master *m, struct wire_message *msg);
 
 #endif

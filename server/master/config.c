@@ -73,7 +73,17 @@ static void tell_commit(struct master *m, uint32_t generation)
 
 void config_tell_definition(struct master *m, const struct definition *d)
 {
-    tell(m, &d->message, d->log_fd);
+    struct wire_message msg;
+
+    wire_message_init(&msg);
+    wire_copy(&msg, &d->message);
+    if (d->number < FIRST_ADOPTED && !wire_has(&msg, FIELD_GENERATION)) {
+        wire_put_u32(&msg, FIELD_GENERATION, d->generation);
+    }
+    if (d->log_fd >= 0) {
+        engine_link_put_copy(&msg, d->log_fd);
+    }
+    engine_link_send(m, &msg);
 }
 
 static void tell_description(struct master *m, const struct generation *g)
@@ -308,21 +318,19 @@ static void definition_free(struct master *m, struct definition *d)
     free(d);
 }
 
-static bool is_named(struct master *m, const struct definition *d)
+static bool is_template_named(struct master *m, const struct definition *d)
 {
-    const struct definition *origin = d;
+    const struct definition *origin = config_find(m, d->origin);
 
-    if (d->number >= FIRST_ADOPTED) {
-        if (d->origin == 0) {
-            return m->current.number == 0;
-        }
-        origin = config_find(m, d->origin);
+    if (d->origin == 0) {
+        return m->current.number == 0;
     }
     return origin != NULL && (origin->generation == m->previous.number ||
                               origin->generation == m->current.number);
 }
 
-static void definitions_sweep(struct master *m)
+/* Of the others the engine knows when nobody uses them any more: FORGET. */
+static void sweep_adopted(struct master *m)
 {
     apr_hash_index_t *i;
 
@@ -330,9 +338,21 @@ static void definitions_sweep(struct master *m)
          i = apr_hash_next(i)) {
         struct definition *d = apr_hash_this_val(i);
 
-        if (!is_named(m, d) && !process_uses(m, d->number)) {
+        if (d->number >= FIRST_ADOPTED && !is_template_named(m, d) &&
+            !process_uses(m, d->number)) {
             definition_free(m, d); /* apr_hash allows it for the current one */
         }
+    }
+}
+
+void config_on_forget(struct master *m, struct wire_message *msg)
+{
+    struct definition *d = config_find(m, wire_get_u32(msg, FIELD_APP, 0));
+
+    if (d != NULL && d->number < FIRST_ADOPTED &&
+        d->generation != m->current.number &&
+        d->generation != m->coming.number && !process_uses(m, d->number)) {
+        definition_free(m, d);
     }
 }
 
@@ -349,7 +369,7 @@ static void on_commit(struct master *m, struct wire_message *msg)
     generation_move(&m->current, &m->coming);
     log_to(m->current.log_fd);
     tell_commit(m, m->current.number);
-    definitions_sweep(m);
+    sweep_adopted(m);
 }
 
 /* What an administrator has set since: the next engine has to know. */

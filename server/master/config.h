@@ -2,9 +2,10 @@
 /*
  * config.h - the configuration as the httpd parent sent it.
  *
- * Messages are kept as they came and passed on unchanged. A generation begins
- * with CONFIGURE and counts from COMMIT on; a definition that neither of the
- * last two generations names and that no process runs is dropped.
+ * Messages are kept as they came and passed on, with the generation that named
+ * each definition last. A generation begins with CONFIGURE and counts from
+ * COMMIT on; a definition that it does not name is kept until the engine says
+ * that no process, and no client of an older generation, uses it.
  */
 #ifndef APPPOOL_MASTER_CONFIG_H
 #define APPPOOL_MASTER_CONFIG_H
@@ -39,6 +40,9 @@ struct definition *config_define(struct master *m, uint32_t number);
  * sent. Borrowed until the next call of anything here.
  */
 const struct wire_message *config_rules(struct master *m);
+
+/* Link message: the engine needs this definition no more. */
+void config_on_forget(struct master *m, struct wire_message *msg);
 
 /* Tell a new engine all of it. */
 void config_tell(struct master *m);

@@ -43,6 +43,8 @@ static const struct {
     { MSG_DROP_CLIENT, client_on_drop },
     { MSG_MAKE_CHANNEL, client_on_make_channel },
     { MSG_DROP_CHANNEL, client_on_drop_channel },
+    { MSG_GREETED, client_on_greeted },
+    { MSG_FORGET, config_on_forget },
     { MSG_ADOPT, adopt_on_adopt },
     { MSG_PONG, engine_keeper_on_pong },
     { MSG_KEEP, engine_keeper_on_keep },

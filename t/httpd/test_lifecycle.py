@@ -160,6 +160,35 @@ def test_a_new_vhost_takes_effect_at_a_graceful(site):
                == str(other.app.root))
 
 
+@pytest.mark.parametrize("engine_dies", [False, True],
+                         ids=["", "engine_dies"])
+def test_a_removed_application_ends_with_its_last_old_child(httpd,
+                                                            engine_dies):
+    h = httpd(conf="PoolMax 4")
+    stays = h.vhost(h.wsgi_app("stays", PROBE_CODE["wsgi"]))
+    goes = h.vhost(h.wsgi_app("goes", PROBE_CODE["wsgi"]))
+    pids = [int(site.get("/pid").body) for site in (stays, goes)]
+    answers = []
+    thread = threading.Thread(
+        target=lambda: answers.append(goes.get("/hold/go")))
+    thread.start()
+    eventually(lambda: list(goes.app.root.glob("go.waits.*")))
+    h.forget_vhosts()
+    stays = h.vhost(stays.app)
+    h.graceful()
+    if engine_dies:
+        Proc(h.status()["server"]["engine"]).kill()
+    assert stays.get("/pid").body == b"%d" % pids[0]
+    assert Proc(pids[1]).alive
+    goes.app.write("go", "")
+    thread.join(20)
+    assert answers and answers[0].status == 200
+    eventually(lambda: not Proc(pids[1]).alive, 12)
+    assert stays.get("/pid").body == b"%d" % pids[0]
+    assert not [a for a in h.status()["applications"]
+                if a["root"] == str(goes.app.root)]
+
+
 def test_when_the_httpd_parent_is_killed_the_pool_ends(site):
     h = site.httpd
     site.get("/pid")

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "board.h"
 #include "engine_world.h"
 #include "socket.h"
 
@@ -33,6 +34,113 @@ START_TEST(hello_that_is_repeated_after_a_reset_is_answered_once)
 }
 END_TEST
 
+/* The client as it was told to the engine before this one. */
+static void tell_old_client(uint32_t generation)
+{
+    struct wire_message out;
+    int ends[2];
+    int fd;
+
+    ck_assert_int_eq(wire_pair(ends), 0);
+    channel = ends[1];
+    ck_assert_int_eq(board_make(&fd), 0);
+    ck_assert_int_eq(board_map(fd, &board), 0);
+    begin(&out, MSG_CLIENT_NEW, 0);
+    wire_put_u32(&out, FIELD_CLIENT, CLIENT);
+    wire_put_u32(&out, FIELD_PID, (uint32_t)getpid());
+    wire_put_u32(&out, FIELD_UID, (uint32_t)getuid());
+    wire_put_u32(&out, FIELD_GENERATION, generation);
+    wire_put_u32(&out, FIELD_LEASES, 1);
+    wire_put_fd(&out, &ends[0]);
+    wire_put_fd(&out, &fd);
+    finish(master, &out);
+}
+
+static void tell_generation(uint32_t generation)
+{
+    struct wire_message out;
+
+    begin(&out, MSG_CONFIGURE, 0);
+    wire_put_u32(&out, FIELD_GENERATION, generation);
+    wire_put_u32(&out, FIELD_MAX, 2);
+    wire_put_u32(&out, FIELD_MAX_IDLE_S, 300);
+    finish(master, &out);
+    begin(&out, MSG_COMMIT, 0);
+    wire_put_u32(&out, FIELD_GENERATION, generation);
+    finish(master, &out);
+}
+
+/* Of a generation that is not the one told last. */
+static void tell_old_definition(uint32_t app, uint32_t generation)
+{
+    struct wire_message out;
+
+    begin(&out, MSG_DEFINE, 0);
+    wire_put_u32(&out, FIELD_APP, app);
+    wire_put_text(&out, FIELD_ROOT, ROOT);
+    wire_put_u32(&out, FIELD_TYPE, TYPE_WSGI);
+    wire_put_u32(&out, FIELD_GENERATION, generation);
+    finish(master, &out);
+}
+
+static void tell_start_anew(void)
+{
+    struct wire_message out;
+
+    begin(&out, MSG_START, 0);
+    wire_put_u32(&out, FIELD_NUMBER, 10);
+    wire_put_u32(&out, FIELD_STATUS, 1);
+    finish(master, &out);
+    expect(channel, FROM_ENGINE, MSG_RESET);
+}
+
+START_TEST(what_hello_says_is_told_to_the_master)
+{
+    struct wire_message out;
+
+    tell_client(CLIENT, getuid());
+    tell_start();
+    begin(&out, MSG_HELLO, 1);
+    wire_put_u32(&out, FIELD_GENERATION, 5);
+    wire_put_u32(&out, FIELD_LEASES, 1);
+    finish(channel, &out);
+    expect(master, FROM_ENGINE, MSG_GREETED);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_CLIENT, 0), CLIENT);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_GENERATION, 0), 5);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_LEASES, 0), 1);
+}
+END_TEST
+
+START_TEST(client_of_before_goes_on_without_a_hello_and_with_leases)
+{
+    uint32_t process, slot;
+    int app;
+
+    tell_old_client(0);
+    tell_start_anew();
+    app = get_session(&process, &slot);
+    ck_assert(!slot_wanted(word_of(slot)));
+    fd_close(&app);
+}
+END_TEST
+
+START_TEST(application_ends_with_the_last_client_of_its_generation)
+{
+    tell_old_definition(1, 3);
+    tell_old_definition(2, 4);
+    tell_generation(7);
+    tell_old_client(4);
+    tell_start_anew();
+    expect(master, FROM_ENGINE, MSG_FORGET);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_APP, 0), 1);
+    expect_silence(master);
+    fd_close(&channel);
+    expect(master, FROM_ENGINE, MSG_DROP_CLIENT);
+    expect(master, FROM_ENGINE, MSG_FORGET);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_APP, 0), 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine: takeover");
@@ -47,6 +155,11 @@ int main(void)
                    nothing_is_read_from_clients_before_everything_is_told);
     tcase_add_test(tcase,
                    hello_that_is_repeated_after_a_reset_is_answered_once);
+    tcase_add_test(tcase, what_hello_says_is_told_to_the_master);
+    tcase_add_test(tcase,
+                   client_of_before_goes_on_without_a_hello_and_with_leases);
+    tcase_add_test(tcase,
+                   application_ends_with_the_last_client_of_its_generation);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);

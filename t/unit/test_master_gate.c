@@ -209,13 +209,17 @@ START_TEST(configuration_passes_through_and_is_told_to_the_next_engine)
 }
 END_TEST
 
-START_TEST(definition_of_two_generations_ago_is_dropped)
+/* Children of any age may use it; the engine knows of which there are some. */
+START_TEST(definition_is_dropped_when_the_engine_needs_it_no_more)
 {
     open_config();
     send_generation(1, 1, 0);
     send_generation(2, 2, 0);
-    ck_assert_ptr_nonnull(config_find(world.m, 1));
     send_generation(3, 2, 0);
+    ck_assert_ptr_nonnull(config_find(world.m, 1));
+    world_say(MSG_FORGET, FIELD_APP, 1, 0);
+    world_say(MSG_FORGET, FIELD_APP, 2, 0); /* is named: nobody may */
+    world_turn();
     ck_assert_ptr_null(config_find(world.m, 1));
     ck_assert_ptr_nonnull(config_find(world.m, 2));
     close(config);
@@ -329,7 +333,7 @@ int main(void)
     tcase_add_test(gate, fork_of_the_parent_is_not_the_parent);
     tcase_add_test(configuring,
                    configuration_passes_through_and_is_told_to_the_next_engine);
-    tcase_add_test(configuring, definition_of_two_generations_ago_is_dropped);
+    tcase_add_test(configuring, definition_is_dropped_when_the_engine_needs_it_no_more);
     tcase_add_test(configuring, only_the_parent_itself_configures);
     tcase_add_test(configuring,
                    nonsense_is_refused_and_the_next_configuration_taken);
