@@ -44,7 +44,8 @@ static void receive(int fd, unsigned from)
 
 static bool is_by_the_way(enum wire_type type)
 {
-    return type == MSG_WATCH || type == MSG_MEASURE || type == MSG_GREETED;
+    return type == MSG_WATCH || type == MSG_MEASURE || type == MSG_GREETED ||
+           type == MSG_LIMITS;
 }
 
 void expect(int fd, unsigned from, enum wire_type type)
