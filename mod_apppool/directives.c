@@ -190,11 +190,18 @@ static const char *check_absolute(cmd_parms *cmd, const char *path)
 /* An interpreter is a path, or a name that PATH finds. */
 static const char *check_interpreter(cmd_parms *cmd, const char *path)
 {
+    struct stat st;
+
     if (strchr(path, '/') == NULL) {
         return path[0] ? NULL : "an interpreter needs a name";
     }
     if (check_absolute(cmd, path) != NULL) {
         return check_absolute(cmd, path);
+    }
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        return apr_psprintf(cmd->pool, "%s: %s is a folder; name the program, "
+                            "of a virtual environment its bin/python3",
+                            cmd->cmd->name, path);
     }
     return access(path, X_OK) == 0
                ? NULL

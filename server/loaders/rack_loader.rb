@@ -964,6 +964,46 @@ module Apppool
     end
   end
 
+  # What to install, as far as names can tell.
+  module Advice
+    module_function
+
+    # '' where nothing is missing.
+    def for(error)
+      error = error.cause until error.nil? || missing?(error)
+      return '' unless error
+      return "#{bundler}\n\n" unless error.is_a?(LoadError)
+      name = error.path.split('/').first
+      "The Ruby library #{name} is not installed. #{install(name)}\n\n"
+    end
+
+    # A path that is no name of a library is the application's own affair.
+    def missing?(error)
+      return true if error.class.name.start_with?('Bundler::')
+      error.is_a?(LoadError) && error.path.to_s.match?(/\A[a-z0-9]/i) &&
+        !Dir.exist?(File.join('lib', error.path.split('/').first))
+    end
+
+    def bundler
+      "The gems of #{ENV['BUNDLE_GEMFILE']} are not all installed. In " \
+        "#{Dir.pwd} run: bundle install"
+    end
+
+    def install(name)
+      if ENV['BUNDLE_GEMFILE'] && name != 'bundler'
+        return "Add it to #{ENV['BUNDLE_GEMFILE']} and run: bundle install"
+      end
+      "#{debian("ruby-#{name.downcase.tr('_', '-')}")}" \
+        "From RubyGems: gem install #{name}, or a Gemfile."
+    end
+
+    def debian(package)
+      return '' unless File.exist?('/etc/debian_version')
+      "On this system it may be in the package #{package} (apt install " \
+        "#{package}). "
+    end
+  end
+
   # --- Start ------------------------------------------------------------------
 
   # From the command line to the end of the process.
@@ -1029,13 +1069,8 @@ module Apppool
 
     def why_not_loaded(error)
       what = error.is_a?(SystemExit) ? 'called exit' : 'could not be loaded'
-      what = "#{@startup_file} #{what}"
-      what += '. Is rack in the Gemfile, or installed?' if no_rack?(error)
-      "#{what}\n".b << Apppool.explain(error)
-    end
-
-    def no_rack?(error)
-      error.is_a?(LoadError) && error.path == 'rack'
+      "#{@startup_file} #{what}.\n#{Advice.for(error)}".b <<
+        Apppool.explain(error)
     end
 
     # By handlers, not IGNORE: the application's programs would inherit that.

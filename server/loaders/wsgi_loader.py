@@ -797,7 +797,30 @@ def explain(error, path):
     text = "".join(traceback.format_exception(type(error), error, trace))
     if isinstance(error, SystemExit):
         return "%s called sys.exit() while it was loaded.\n%s" % (path, text)
-    return "%s could not be loaded.\n%s" % (path, text)
+    return "%s could not be loaded.\n%s%s" % (path, missing_module(error), text)
+
+
+def missing_module(error):
+    """What to install, as far as names can tell; "" where it is not that."""
+    while error and not isinstance(error, ModuleNotFoundError):
+        error = error.__cause__
+    name = (error and error.name or "").partition(".")[0]
+    if not name or importlib.util.find_spec(name):
+        return ""       # a part of a package that is there: not for us to say
+    return ("The Python module %s is not installed. %s\n\n"
+            % (name, how_to_install(name)))
+
+
+def how_to_install(name):
+    if sys.prefix != sys.base_prefix:
+        return ("In the application's virtual environment: %s/bin/pip install "
+                "%s" % (sys.prefix, name))
+    package = "python3-" + name.lower().replace("_", "-")
+    return (("On this system it may be in the package %s (apt install %s). "
+             % (package, package)
+             if os.path.exists("/etc/debian_version") else "")
+            + "From PyPI: make a virtual environment, pip install %s there, "
+              "and name its bin/python3 with PoolPython." % name)
 
 
 def is_ours(filename):

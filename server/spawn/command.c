@@ -148,6 +148,24 @@ static void make_words(const struct spawn *spawn, struct words *words)
     }
 }
 
+/* Where it comes from, for one that is known and was not found; else "". */
+static const char *package_advice(const struct spawn *spawn,
+                                  const char *program)
+{
+    const char *usual = app_type(spawn->type)->interpreter;
+    char *text;
+
+    if (usual == NULL || strcmp(program, usual) != 0 ||
+        access("/etc/debian_version", F_OK) != 0) {
+        return "";
+    }
+    if (asprintf(&text, " It is in the package %1$s (apt install %1$s).",
+                 strcmp(usual, "node") == 0 ? "nodejs" : usual) < 0) {
+        abort();
+    }
+    return text;
+}
+
 static _Noreturn void execute(const struct spawn *spawn, struct words *words,
                               const char *remedy)
 {
@@ -157,9 +175,11 @@ static _Noreturn void execute(const struct spawn *spawn, struct words *words,
     environ = environment_make(spawn);
     execvp(words->list[0], (char *const *)(uintptr_t)words->list);
     error = errno;
-    spawn_fail(spawn, "The program %s cannot be run by user \"%s\": %s (%s).",
+    spawn_fail(spawn,
+               "The program %s cannot be run by user \"%s\": %s (%s).%s",
                words->list[0], spawn->user,
-               error == ENOENT ? "it was not found" : strerror(error), remedy);
+               error == ENOENT ? "it was not found" : strerror(error), remedy,
+               error == ENOENT ? package_advice(spawn, words->list[0]) : "");
 }
 
 static _Noreturn void run_loader(const struct spawn *spawn)

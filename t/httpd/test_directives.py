@@ -65,6 +65,7 @@ BAD = [
     ("PoolSetEnv", "PoolSetEnv"), ("PoolSetEnv A=B 1", "PoolSetEnv"),
     ("PoolSetEnv USER root", "USER"),
     ("PoolPython /no/such/python", "/no/such/python"),
+    ("PoolPython /usr/lib", "/usr/lib is a folder; name the program"),
     ("PoolAppRoot /no/such/root", "/no/such/root"),
     ("PoolStartTimeout -5", "PoolStartTimeout"),
     ("PoolMaxQueueSize lots", "PoolMaxQueueSize"),

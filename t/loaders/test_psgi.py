@@ -189,15 +189,6 @@ def test_threads_are_refused(folder, language):
         loader.close()
 
 
-def test_a_missing_module_is_named_with_what_to_install(start, folder):
-    write(folder, "app.psgi", "use No::Such_Thing;\nsub {}\n")
-    text = "".join(start(root=folder).error())
-    assert "The Perl module No::Such_Thing is not installed." in text
-    assert "libno-such-thing-perl" in text or not os.path.exists(
-        "/etc/debian_version")
-    assert "cpanm No::Such_Thing" in text
-
-
 def test_a_module_missing_to_a_module_is_named_too(start, folder):
     write(folder, "lib/Outer.pm", "package Outer;\nuse Inner;\n1;\n")
     write(folder, "app.psgi", "use lib 'lib';\nuse Outer;\nsub {}\n")

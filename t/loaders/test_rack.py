@@ -160,7 +160,18 @@ def test_a_missing_gem_is_reported_by_name(start, folder):
         file.write("source 'https://rubygems.org'\ngem 'no-such-gem-here'\n")
     with open(os.path.join(folder, "config.ru"), "w") as file:
         file.write("run nil\n")
-    assert "no-such-gem-here" in "".join(start(root=folder).error())
+    text = "".join(start(root=folder).error())
+    assert "no-such-gem-here" in text
+    assert f"In {folder} run: bundle install" in text
+
+
+def test_a_library_that_the_gemfile_lacks_belongs_there(start, folder):
+    with open(os.path.join(folder, "Gemfile"), "w") as file:
+        file.write("source 'https://rubygems.org'\ngem 'rack'\n")
+    with open(os.path.join(folder, "config.ru"), "w") as file:
+        file.write("require 'no_such'\n")
+    text = "".join(start(root=folder).error())
+    assert f"Add it to {folder}/Gemfile and run: bundle install" in text
 
 
 def test_the_base_uri_is_told_to_rails(run):

@@ -51,6 +51,26 @@ def test_a_missing_module_is_reported(fail):
     assert "no_such_module_at_all" in "".join(fail(MODULE))
 
 
+# A module that is missing, and what is said of it.
+MISSING = {"wsgi": ("import no_such.part\n", "The Python module no_such is not",
+                    "python3-no-such", "pip install no_such"),
+           "rack": ("require 'no_such/part'\n", "The Ruby library no_such is not",
+                    "ruby-no-such", "gem install no_such"),
+           "psgi": ("use No_Such::Part;\n", "The Perl module No_Such::Part is not",
+                    "libno-such-part-perl", "cpanm No_Such::Part")}
+
+
+def test_a_missing_module_is_named_with_what_to_install(fail, language):
+    if language.name not in MISSING:
+        pytest.skip("has a test of its own")
+    code, said, package, command = MISSING[language.name]
+    text = "".join(fail({language.name: code}))
+    assert text.splitlines()[1].startswith(said)
+    assert f"apt install {package})" in text or not os.path.exists(
+        "/etc/debian_version")
+    assert command in text
+
+
 def test_an_exit_while_loading_is_reported(fail):
     text = "".join(fail(EXITS))
     assert "exit" in text and "SystemExit" in text

@@ -251,3 +251,32 @@ def test_the_validator_sees_its_streams_used(start, language):
     assert client.get("/error").code == 200, app.log()
     assert client.get("/half", "POST", b"0123456789ab").body == b"0123456789"
     assert client.get("/pieces?4", "HEAD").body == b""
+
+
+def test_a_virtual_environment_without_a_module_is_named(folder, language):
+    venv = os.path.join(folder, "venv")
+    subprocess.run([language.command[0], "-m", "venv", "--without-pip", venv],
+                   check=True)
+    with open(os.path.join(folder, "wsgi.py"), "w") as file:
+        file.write("import no_such_module\n")
+    loader = pool.Loader([venv + "/bin/python3"] + language.command[1:],
+                         folder, "wsgi.py", folder)
+    text = "".join(loader.error())
+    loader.close()
+    assert "%s/bin/pip install no_such_module" % venv in text
+
+
+def test_a_module_that_another_exception_tells_of_is_named(start, folder):
+    with open(os.path.join(folder, "wsgi.py"), "w") as file:
+        file.write("try:\n    import no_such_driver\nexcept ImportError as e:\n"
+                   "    raise RuntimeError('no driver') from e\n")
+    text = "".join(start(root=folder).error())
+    assert "The Python module no_such_driver is not installed." in text
+
+
+def test_a_missing_part_of_the_application_is_no_package(start, folder):
+    os.mkdir(os.path.join(folder, "site_x"))
+    with open(os.path.join(folder, "wsgi.py"), "w") as file:
+        file.write("import site_x.settings\n")
+    text = "".join(start(root=folder).error())
+    assert "site_x.settings" in text and "not installed" not in text

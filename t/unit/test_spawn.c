@@ -796,6 +796,24 @@ START_TEST(missing_interpreter_is_named_with_its_directive)
 }
 END_TEST
 
+START_TEST(missing_usual_interpreter_is_named_with_its_package)
+{
+    static const char own[] = "PATH=/nowhere";
+
+    wire_put_text(&define, FIELD_ROOT, root);
+    wire_put_u32(&define, FIELD_TYPE, TYPE_AUTO);
+    wire_put_bytes(&define, FIELD_SETENV, own, sizeof(own));
+    options.loaders = root;
+    make_file("node_loader.cjs");
+    make_file("app.js");
+    run();
+    assert_error("The program node cannot be run");
+    if (access("/etc/debian_version", F_OK) == 0) {
+        ck_assert_ptr_nonnull(strstr(last_report(), "apt install nodejs"));
+    }
+}
+END_TEST
+
 START_TEST(application_does_not_outlive_a_master_that_has_gone)
 {
     options.parent = 1; /* not who started it */
@@ -871,6 +889,7 @@ int main(void)
     tcase_add_test(what, root_of_a_client_never_leads_through_links_of_proc);
     add_users(suite);
     tcase_add_test(wrong, missing_interpreter_is_named_with_its_directive);
+    tcase_add_test(wrong, missing_usual_interpreter_is_named_with_its_package);
     tcase_add_test(wrong, application_does_not_outlive_a_master_that_has_gone);
     tcase_add_test(wrong, damaged_definition_is_an_error);
     srunner_run_all(runner, CK_NORMAL);
