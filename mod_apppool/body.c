@@ -12,23 +12,33 @@
 /* Fits a record of FastCGI with its length a multiple of eight. */
 #define FILE_PIECE 65528
 
-/*
- * A streamed body needs a length: SCGI says it first. A filter that changes
- * the size (mod_deflate) leaves no length that could be said.
- */
-static bool may_stream(const request_rec *r, const struct place_config *place,
-                       apr_off_t *len_r)
+/* What the client says about the length. -1: there is a body of any length. */
+static apr_off_t said_length(const request_rec *r)
 {
     const char *length = apr_table_get(r->headers_in, "Content-Length");
+    apr_off_t len;
     char *end;
 
-    if (place->buffer_upload != 0 || length == NULL || r->main != NULL ||
-        apr_table_get(r->headers_in, "Transfer-Encoding") ||
-        r->input_filters != r->proto_input_filters) {
-        return false;
+    if (apr_table_get(r->headers_in, "Transfer-Encoding") != NULL) {
+        return -1;
     }
-    return apr_strtoff(len_r, length, &end, 10) == APR_SUCCESS &&
-           *end == '\0' && *len_r >= 0;
+    if (length == NULL) {
+        return 0;
+    }
+    /* A filter that changes the size (mod_deflate) leaves it unknown. */
+    return r->input_filters == r->proto_input_filters &&
+                   apr_strtoff(&len, length, &end, 10) == APR_SUCCESS &&
+                   *end == '\0' && len >= 0
+               ? len
+               : -1;
+}
+
+static bool may_stream(const request_rec *r, const struct place_config *place,
+                       bool takes_unmeasured, apr_off_t *len_r)
+{
+    *len_r = said_length(r);
+    return place->buffer_upload == 0 && r->main == NULL && *len_r != 0 &&
+           (*len_r > 0 || takes_unmeasured);
 }
 
 /* What the filters' failure means to the client. */
@@ -94,7 +104,8 @@ static int spool_all(struct body *body, const char **why_r)
 
 int body_receive(struct body *body, request_rec *r,
                  const struct place_config *place,
-                 const struct pool_settings *once, const char **why_r)
+                 const struct pool_settings *once, bool takes_unmeasured,
+                 const char **why_r)
 {
     int memory_kib = config_number(place->buffer_memory_kib, 64);
 
@@ -105,8 +116,20 @@ int body_receive(struct body *body, request_rec *r,
         return OK;
     }
     body->brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
-    body->streamed = may_stream(r, place, &body->len);
+    body->streamed = may_stream(r, place, takes_unmeasured, &body->len);
     return body->streamed ? OK : spool_all(body, why_r);
+}
+
+/* httpd's filter says 100 Continue only to who would block for the body. */
+static void invite(request_rec *r)
+{
+    int status = r->status;
+
+    if (r->expecting_100) {
+        r->status = HTTP_CONTINUE;
+        ap_send_interim_response(r, 0);
+        r->status = status;
+    }
 }
 
 /* Fetch what the client has sent; never waits. */
@@ -114,9 +137,10 @@ static apr_status_t fetch(struct body *body)
 {
     apr_status_t rv;
 
-    if (body->came) {
-        return APR_EGENERAL; /* shorter than it said */
+    if (body->came) { /* shorter than it said? */
+        return body->len < 0 ? APR_EOF : APR_EGENERAL;
     }
+    invite(body->r);
     rv = ap_get_brigade(body->r->input_filters, body->brigade,
                         AP_MODE_READBYTES, APR_NONBLOCK_READ, READ_SIZE);
     if (rv == APR_SUCCESS && APR_BRIGADE_EMPTY(body->brigade)) {
@@ -172,6 +196,9 @@ apr_status_t body_peek(struct body *body, const char **data_r,
     }
     *data_r = body->piece;
     *len_r = body->piece_len;
+    if (rv != APR_SUCCESS && rv != APR_EOF && !APR_STATUS_IS_EAGAIN(rv)) {
+        body->failure = rv;
+    }
     return rv;
 }
 
@@ -187,7 +214,16 @@ void body_sent(struct body *body, apr_size_t len)
 
 bool body_is_all_sent(const struct body *body)
 {
+    if (body->len < 0) {
+        return body->came && body->piece_len == 0 &&
+               APR_BRIGADE_EMPTY(body->brigade);
+    }
     return body->sent == body->len;
+}
+
+int body_failure_status(const struct body *body)
+{
+    return failure_status(body->failure);
 }
 
 bool body_ends_after(const struct body *body, apr_size_t len)

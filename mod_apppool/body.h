@@ -18,24 +18,28 @@
 struct body {
     request_rec *r;
     struct spool spool;
-    apr_off_t len;      /* what the application is told */
+    apr_off_t len;      /* what the application is told; -1: nobody knows it
+                           before its end */
     apr_off_t sent;     /* of that, given to the application */
     bool streamed;
     apr_bucket_brigade *brigade; /* streamed: what came and is not sent yet */
     bool came;          /* streamed: the client's end of body has come */
+    apr_status_t failure; /* streamed: why there is no more of it */
     char *buffer;       /* for pieces of the file; NULL until needed */
     const char *piece;  /* peeked and not sent yet */
     apr_size_t piece_len;
 };
 
 /*
- * Receive the request's body, or prepare to stream it. OK, or the HTTP status
+ * Receive the request's body, or prepare to stream it (one of unknown length
+ * only where the application takes_unmeasured ones). OK, or the HTTP status
  * that answers the request (413, 400, 408 ... as the input filters say; 503 and
  * a sentence in *why_r: no room for it on the disk).
  */
 int body_receive(struct body *body, request_rec *r,
                  const struct place_config *place,
-                 const struct pool_settings *once, const char **why_r);
+                 const struct pool_settings *once, bool takes_unmeasured,
+                 const char **why_r);
 
 /*
  * The next bytes to send, borrowed until body_sent(). APR_SUCCESS; APR_EOF: all
@@ -45,6 +49,9 @@ int body_receive(struct body *body, request_rec *r,
 apr_status_t body_peek(struct body *body, const char **data_r,
                        apr_size_t *len_r);
 void body_sent(struct body *body, apr_size_t len);
+
+/* The HTTP status of a streamed body's failure. */
+int body_failure_status(const struct body *body);
 
 bool body_is_all_sent(const struct body *body);
 

@@ -505,6 +505,25 @@ static const char *set_spawn_method(cmd_parms *cmd, void *placev,
     return NULL;
 }
 
+static const char *set_forwarded(cmd_parms *cmd, void *placev,
+                                 const char *arg)
+{
+    static const char *const words[] = {"off", "on", "rfc7239"};
+    struct place_config *place = placev;
+    const char *error = refuse_place(cmd);
+    int i;
+
+    for (i = 0; i < 3 && error == NULL; i++) {
+        if (ap_cstr_casecmp(arg, words[i]) == 0) {
+            place->forwarded_headers = i; /* enum forwarded */
+            return NULL;
+        }
+    }
+    return error ? error
+                 : apr_psprintf(cmd->pool, "PoolForwardedHeaders: '%s' is none "
+                                "of on, off and rfc7239", arg);
+}
+
 /* The table */
 
 #define ONCE_OFFSET(f) APR_OFFSETOF(struct pool_settings, f)
@@ -712,6 +731,11 @@ const command_rec apppool_commands[] = {
                   "default: on"),
     HTACCESS_FLAG("PoolBufferResponse", buffer_response,
                   "take a response from the process as fast as it writes; "
+                  "default: on"),
+    AP_INIT_TAKE1("PoolForwardedHeaders", set_forwarded, NULL, PLACE,
+                  "on: http applications get X-Forwarded-For with the "
+                  "client's address appended, -Proto, -Host and -Port set "
+                  "anew; rfc7239: Forwarded, too; off: what the client sent; "
                   "default: on"),
     NUMBER("PoolBufferMemory", buffer_memory_kib,
            "KiB of a body kept in memory before a file is used; default: 64"),

@@ -16,174 +16,47 @@
 #include <http_protocol.h>
 #include <stdbool.h>
 
+#include "client_headers.h"
 #include "config.h"
+#include "target.h"
 
 APLOG_USE_MODULE(apppool);
 
 #define VARIABLES_USUAL 64
 
-struct headers {
-    request_rec *r;
-    apr_table_t *env;
-    const char *connection; /* the Connection header; NULL: none */
-    bool authorization;     /* may the application see it? */
-};
-
-/* What httpd itself checked is its own, unless the admin wants it passed. */
-static bool may_see_authorization(request_rec *r)
-{
-    const core_dir_config *core =
-        ap_get_core_module_config(r->per_dir_config);
-
-    return (r->user == NULL && r->ap_auth_type == NULL) ||
-           core->cgi_pass_auth == AP_CGI_PASS_AUTH_ON;
-}
-
-static bool stops_here(const struct headers *headers, const char *name)
-{
-    static const char *const names[] = {
-        "Connection", "Content-Length", "Content-Type", "Expect", "Keep-Alive",
-        "Proxy", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer",
-        "Transfer-Encoding", "Upgrade"};
-    size_t i;
-
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (ap_cstr_casecmp(name, names[i]) == 0) {
-            return true;
-        }
-    }
-    if (ap_cstr_casecmp(name, "Authorization") == 0) {
-        return !headers->authorization;
-    }
-    return headers->connection != NULL &&
-           ap_find_token(headers->r->pool, headers->connection, name);
-}
-
-/* "Accept-Language" to "HTTP_ACCEPT_LANGUAGE"; NULL: not a plain name. */
+/* "Accept-Language" to "HTTP_ACCEPT_LANGUAGE". */
 static char *variable_of_header(apr_pool_t *p, const char *name)
 {
     char *variable = apr_pstrcat(p, "HTTP_", name, NULL);
     char *c;
 
     for (c = variable + 5; *c != '\0'; c++) {
-        if (*c == '-') {
-            *c = '_';
-        } else if (apr_isalnum(*c)) {
-            *c = apr_toupper(*c);
-        } else {
-            return NULL;
-        }
+        *c = *c == '-' ? '_' : apr_toupper(*c);
     }
-    return c > variable + 5 ? variable : NULL;
+    return variable;
 }
 
-static bool is_token_byte(char c)
+static void add_header(void *baton, const char *name, const char *value)
 {
-    return apr_isalnum(c) || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
-}
+    apr_table_t *env = baton;
 
-/*
- * httpd has joined several Cookie headers with ", ", as it does with all. In a
- * cookie a comma and a blank stand nowhere else (RFC 6265, 4.1.1), so where a
- * name and '=' follow they are such a joint.
- */
-static const char *cookie_value(apr_pool_t *p, const char *value)
-{
-    char *copy, *at;
-
-    if (strstr(value, ", ") == NULL) {
-        return value;
+    if (ap_cstr_casecmp(name, "Content-Type") != 0) {
+        apr_table_addn(env, variable_of_header(apr_table_elts(env)->pool,
+                                               name), value);
     }
-    copy = apr_pstrdup(p, value);
-    for (at = copy; (at = strstr(at, ", ")) != NULL; at += 2) {
-        const char *name = at + 2;
-
-        while (is_token_byte(*name)) {
-            name++;
-        }
-        if (name > at + 2 && *name == '=') {
-            *at = ';';
-        }
-    }
-    return copy;
-}
-
-static int add_header(void *baton, const char *name, const char *value)
-{
-    struct headers *headers = baton;
-    apr_pool_t *p = headers->r->pool;
-    const char *variable;
-
-    if (stops_here(headers, name)) {
-        return 1;
-    }
-    variable = variable_of_header(p, name);
-    if (variable == NULL) {
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, headers->r,
-                      "header '%s' is not passed on: its name has other bytes "
-                      "than letters, digits and '-'",
-                      ap_escape_logitem(p, name));
-        return 1;
-    }
-    if (strcmp(variable, "HTTP_COOKIE") == 0) {
-        value = cookie_value(p, value);
-    }
-    apr_table_addn(headers->env, variable, value);
-    return 1;
 }
 
 /* The headers, each name once. */
 static apr_table_t *header_variables(request_rec *r)
 {
-    struct headers headers = {
-        .r = r,
-        .env = apr_table_make(r->pool, 24),
-        .connection = apr_table_get(r->headers_in, "Connection"),
-        .authorization = may_see_authorization(r)};
+    apr_table_t *env = apr_table_make(r->pool, 24);
 
-    apr_table_do(add_header, &headers, r->headers_in, NULL);
-    apr_table_compress(headers.env, APR_OVERLAP_TABLES_MERGE);
-    return headers.env;
+    client_headers_each(r, add_header, env);
+    apr_table_compress(env, APR_OVERLAP_TABLES_MERGE);
+    return env;
 }
 
-/*
- * The target as the client sent it: of the first request when this one is an
- * internal redirect of it. An absolute-form target loses scheme and host.
- */
-static const char *request_uri(request_rec *r)
-{
-    const char *target = r->main ? NULL : r->the_request;
-    const char *end, *slashes;
-
-    while (target != NULL && *target != '\0' && !apr_isspace(*target)) {
-        target++;
-    }
-    while (target != NULL && apr_isspace(*target)) {
-        target++;
-    }
-    if (target == NULL || *target == '\0') {
-        return r->unparsed_uri ? r->unparsed_uri : r->uri;
-    }
-    end = target + strcspn(target, " \t\r\n");
-    if (*target != '/' && (slashes = strstr(target, "://")) && slashes < end) {
-        const char *path = strpbrk(slashes + 3, "/? \t\r\n");
-
-        if (path == NULL || *path != '/') {
-            return apr_pstrcat(r->pool, "/", path && *path == '?'
-                               ? apr_pstrmemdup(r->pool, path,
-                                                (apr_size_t)(end - path))
-                               : "", NULL);
-        }
-        target = path;
-    }
-    return apr_pstrmemdup(r->pool, target, (apr_size_t)(end - target));
-}
-
-/*
- * The port the client named, or the one it came to: only with UseCanonicalName
- * it is the configured one.
- */
-static unsigned server_port(request_rec *r)
+unsigned environment_server_port(request_rec *r)
 {
     const core_dir_config *core =
         ap_get_core_module_config(r->per_dir_config);
@@ -205,7 +78,7 @@ static void add_server(request_rec *r, apr_table_t *env)
     apr_table_setn(env, "SERVER_PROTOCOL", r->protocol);
     apr_table_setn(env, "SERVER_NAME", ap_get_server_name_for_url(r));
     apr_table_setn(env, "SERVER_PORT",
-                   apr_psprintf(r->pool, "%u", server_port(r)));
+                   apr_psprintf(r->pool, "%u", environment_server_port(r)));
     apr_table_setn(env, "SERVER_ADDR", c->local_ip);
     apr_table_setn(env, "DOCUMENT_ROOT", ap_document_root(r));
     apr_table_setn(env, "REQUEST_SCHEME", scheme);
@@ -254,7 +127,7 @@ static void add_request(request_rec *r, apr_table_t *env,
     const char *path = r->uri + strlen(base_uri);
 
     apr_table_setn(env, "REQUEST_METHOD", r->method);
-    apr_table_setn(env, "REQUEST_URI", request_uri(r));
+    apr_table_setn(env, "REQUEST_URI", target_as_sent(r));
     apr_table_setn(env, "QUERY_STRING", r->args ? r->args : "");
     apr_table_setn(env, "SCRIPT_NAME", base_uri);
     /* "/blog" and "/blog/" are the same place: the application's root. */

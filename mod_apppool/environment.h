@@ -14,4 +14,10 @@
  */
 apr_table_t *environment_of_request(request_rec *r, const char *base_uri);
 
+/*
+ * The port the client named, or the one it came to: only with UseCanonicalName
+ * it is the configured one.
+ */
+unsigned environment_server_port(request_rec *r);
+
 #endif

@@ -109,6 +109,8 @@ static void take_piece(struct exchange *x, const struct app_piece *piece)
         request_log_add(&x->log, piece->data, piece->len);
         break;
     case PIECE_INTERIM:
+        response_interim(x->response, &x->reader->interim);
+        break;
     case PIECE_NONE:
         break;
     }
@@ -120,6 +122,12 @@ static void take(struct exchange *x, const char *data, size_t len)
         struct app_piece piece;
         size_t used = x->protocol->feed(x->reader, data, len, &piece);
 
+        if (x->reader->is_upgraded) {
+            x->early = apr_pmemdup(x->r->pool, data + used, len - used);
+            x->early_len = len - used;
+            end(x, EXCHANGE_UPGRADED, NULL);
+            return;
+        }
         if (x->reader->header_done && !x->response->started) {
             response_start(x->response, x->reader, x->place);
         }
@@ -292,14 +300,20 @@ static void turn(struct exchange *x)
     on_time(x, apr_time_now());
 }
 
-/* Has a kept connection been closed since its last request? */
-static bool is_stale(const struct apppool_session *session, int fd)
+/*
+ * Has a kept connection come to its end since its last request? One that is
+ * closed takes nothing (EPIPE), which sender.c sees by itself. A foreign server
+ * may have closed one direction only, or have written more than a response:
+ * that must not be read as the next one's beginning.
+ */
+static bool is_stale(const struct exchange *x,
+                     const struct apppool_session *session)
 {
     char byte;
 
-    return apppool_session_is_reused(session) &&
-           apppool_session_sent(session) == 0 &&
-           recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    return x->protocol->may_say_more && apppool_session_is_reused(session) &&
+           (recv(x->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+            errno != EAGAIN);
 }
 
 static void begin(struct exchange *x, const struct apppool_session *session)
@@ -324,7 +338,8 @@ void exchange_prepare(struct exchange *x, const struct protocol *protocol,
 
 int exchange_first(struct exchange *x, const struct iovec **parts_r)
 {
-    return sender_first(&x->sender, parts_r);
+    /* What waits on the connection has to be looked for before. */
+    return x->protocol->may_say_more ? 0 : sender_first(&x->sender, parts_r);
 }
 
 enum exchange_end exchange_run(struct exchange *x,
@@ -332,9 +347,9 @@ enum exchange_end exchange_run(struct exchange *x,
 {
     begin(x, session);
     sender_skip(&x->sender, apppool_session_sent(session));
-    if (is_stale(session, x->fd)) {
+    if (is_stale(x, session)) {
         x->was_stale = true;
-        end(x, EXCHANGE_NOTHING, "its kept connection was closed");
+        end(x, EXCHANGE_NOTHING, "its kept connection was done with");
         return x->end;
     }
     child_add_running(x->child, &x->running, x->fd);

@@ -16,6 +16,7 @@
 
 enum exchange_end {
     EXCHANGE_WHOLE,       /* the response has come to its end */
+    EXCHANGE_UPGRADED,    /* both speak another protocol from now on */
     EXCHANGE_NOTHING,     /* the connection ended before its first byte */
     EXCHANGE_BROKEN,      /* it is no response, or ended within */
     EXCHANGE_SILENT,      /* PoolResponseTimeout */
@@ -41,6 +42,9 @@ struct exchange {
     bool was_stale;            /* closed before it took a byte */
     bool is_past_end;          /* bytes came after the response */
     bool has_answered;         /* a byte of the response came */
+    const char *early;         /* upgraded: bytes of the new protocol that came
+                                  with the answer, in r->pool */
+    apr_size_t early_len;
     apr_time_t active_at;      /* last byte either way */
     apr_time_t read_at;        /* last byte of the response */
 

@@ -10,6 +10,8 @@
 #define CHUNK_DIGITS_MAX 15
 /* Extensions and trailers are dropped; more than this is no response. */
 #define CHUNK_OVERHEAD_MAX 65536
+/* line_len within FRAME_CHUNK_EXT. */
+enum { EXT_NONE, EXT_BEGUN, EXT_CR };
 
 void frame_init(struct frame *frame, enum frame_kind kind, apr_off_t length)
 {
@@ -45,6 +47,27 @@ static void chunk_size_ended(struct frame *frame)
     frame->state = frame->left > 0 ? FRAME_DATA : FRAME_TRAILER;
 }
 
+/* Behind the digits: blanks, then an extension or the line's end. */
+static void on_ext(struct frame *frame, char c)
+{
+    if (c == '\n') {
+        chunk_size_ended(frame);
+        return;
+    }
+    if (c != '\r') {
+        count_overhead(frame); /* the line ends of a long stream are none */
+    }
+    if (frame->line_len == EXT_CR) {
+        frame->state = FRAME_BAD;
+    } else if (c == '\r') {
+        frame->line_len = EXT_CR;
+    } else if (c == ';') {
+        frame->line_len = EXT_BEGUN;
+    } else if (frame->line_len == EXT_NONE && c != ' ' && c != '\t') {
+        frame->state = FRAME_BAD;
+    }
+}
+
 static void on_size(struct frame *frame, char c)
 {
     int value = hex_value(c);
@@ -56,10 +79,10 @@ static void on_size(struct frame *frame, char c)
         frame->state = FRAME_BAD;
     } else if (c == '\n') {
         chunk_size_ended(frame);
-    } else if (c == '\r' || c == ';' || c == ' ' || c == '\t') {
-        frame->state = FRAME_CHUNK_EXT;
     } else {
-        frame->state = FRAME_BAD;
+        frame->line_len = EXT_NONE;
+        frame->state = FRAME_CHUNK_EXT;
+        on_ext(frame, c);
     }
 }
 
@@ -96,10 +119,7 @@ static void on_byte(struct frame *frame, char c)
         on_size(frame, c);
         break;
     case FRAME_CHUNK_EXT:
-        count_overhead(frame);
-        if (c == '\n' && frame->state != FRAME_BAD) {
-            chunk_size_ended(frame);
-        }
+        on_ext(frame, c);
         break;
     case FRAME_CHUNK_END:
         on_chunk_end(frame, c);

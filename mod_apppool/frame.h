@@ -33,7 +33,7 @@ struct frame {
     enum frame_state state;
     apr_off_t left;     /* FRAME_DATA: bytes still due */
     unsigned digits;    /* FRAME_CHUNK_SIZE: read so far */
-    unsigned line_len;  /* bytes of the present line */
+    unsigned line_len;  /* bytes of the present line, or where in it */
     unsigned overhead;  /* bytes of extensions and trailers in all */
 };
 

@@ -11,13 +11,15 @@
 #include <http_log.h>
 #include <http_protocol.h>
 
+#include "app_type.h"
 #include "apppool/error.h"
 #include "definitions.h"
-#include "environment.h"
 #include "exchange.h"
 #include "page.h"
+#include "request.h"
 #include "resolve.h"
 #include "sticky.h"
+#include "tunnel.h"
 
 APLOG_USE_MODULE(apppool);
 
@@ -215,7 +217,7 @@ static int failed(struct work *w, enum exchange_end how)
         status = unavailable(w->r, 0);
     } else if (how == EXCHANGE_UPLOAD_CUT) {
         log_failure(w, APLOG_DEBUG, why);
-        status = HTTP_BAD_REQUEST;
+        status = body_failure_status(&w->body);
     } else if (took_too_long(w) || how == EXCHANGE_SILENT) {
         log_failure(w, APLOG_ERR, how == EXCHANGE_SILENT ? why
                     : "the request took longer than PoolMaxRequestTime");
@@ -231,42 +233,76 @@ static int failed(struct work *w, enum exchange_end how)
     return w->response.started ? response_finish(&w->response, true) : status;
 }
 
-/* What the session will speak in all likelihood. */
+/* What the session will speak in all likelihood: as last, or as configured. */
 static enum apppool_session_protocol likely_protocol(const struct work *w)
 {
+    const struct site *site = &w->definition->site;
     enum apppool_session_protocol number =
         apr_atomic_read32(w->definition->spoken);
 
+    if (number == 0) {
+        number = (enum apppool_session_protocol)(
+            site->protocol ? site->protocol : app_type(site->type)->protocol);
+    }
     return protocol_find(number) ? number : APPPOOL_SCGI;
 }
 
 /* Get ready for a try in the words of a known protocol. */
 static void prepare(struct work *w, enum apppool_session_protocol number)
 {
-    request_rec *r = w->r;
     const struct protocol *protocol = protocol_find(number);
 
     if (number != w->spoken) {
         w->spoken = number;
-        w->request = (struct app_request){
-            .p = r->pool,
-            .env = environment_of_request(r, w->found->script_name),
-            .method = r->method,
-            .target = r->unparsed_uri,
-            .body_len = w->body.len};
+        w->request = request_of(w->r, protocol, w->place, &w->body,
+                                w->found->script_name);
         w->head = protocol->make_head(&w->request, &w->head_len);
     }
     exchange_prepare(&w->exchange, protocol, &w->request, w->head,
                      w->head_len);
 }
 
-/* httpd and its pool server are of two releases. */
-static int unknown_protocol(struct work *w)
+/* Can this session carry the request? OK, or the HTTP status. */
+static int check_protocol(struct work *w, enum apppool_session_protocol number)
 {
-    apppool_session_close(w->session, APPPOOL_SESSION_ENDED);
-    log_failure(w, APLOG_ERR, "the pool server says that it speaks a protocol "
-                "that this httpd does not know; restart httpd");
-    return HTTP_INTERNAL_SERVER_ERROR;
+    const struct protocol *protocol = protocol_find(number);
+
+    if (protocol == NULL) { /* httpd and server are of two releases */
+        log_failure(w, APLOG_ERR, "the pool server says that it speaks a "
+                    "protocol that this httpd does not know; restart httpd");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (w->body.len < 0 && !protocol->takes_unmeasured) {
+        log_failure(w, APLOG_ERR, "it speaks another protocol than it did; a "
+                    "body of unknown length that was to be streamed cannot be "
+                    "sent to it");
+        return unavailable(w->r, 0);
+    }
+    return OK;
+}
+
+/* A process that has closed its end is done with it; else it has to be shown
+ * that it takes another connection. */
+static int run_tunnel(struct work *w)
+{
+    static const char *const ends[] = {
+        [TUNNEL_APP_CLOSED] = "the application has closed the tunnel",
+        [TUNNEL_CLIENT_CLOSED] = "the client has closed the tunnel",
+        [TUNNEL_MADE_ROOM] = "a tunnel is closed: children of earlier "
+                             "configurations hold more than half of httpd's "
+                             "places for processes",
+        [TUNNEL_STOPPED] = "httpd stops"};
+    const struct exchange *x = &w->exchange;
+    enum tunnel_end how = tunnel_run(w->r, w->child, x->fd, x->reader->headers,
+                                     x->early, x->early_len);
+
+    apppool_session_close(w->session, how == TUNNEL_APP_CLOSED
+                                          ? APPPOOL_SESSION_ENDED
+                                          : APPPOOL_SESSION_BROKEN);
+    w->session = NULL;
+    log_failure(w, how == TUNNEL_MADE_ROOM ? APLOG_NOTICE : APLOG_DEBUG,
+                ends[how]);
+    return OK;
 }
 
 /* One try. EXCHANGE_NOTHING: it may be repeated. */
@@ -280,7 +316,9 @@ static enum exchange_end try_once(struct work *w,
         apr_atomic_set32(w->definition->spoken, number);
     }
     how = exchange_run(&w->exchange, w->session);
-    close_session(w);
+    if (how != EXCHANGE_UPGRADED) {
+        close_session(w);
+    }
     return how;
 }
 
@@ -292,6 +330,7 @@ static int run(struct work *w)
 
     for (;;) {
         apr_status_t rv;
+        int status;
 
         prepare(w, number);
         rv = get_session(w, &failure);
@@ -299,8 +338,10 @@ static int run(struct work *w)
             return refused(w, rv, &failure);
         }
         number = apppool_session_protocol(w->session);
-        if (protocol_find(number) == NULL) {
-            return unknown_protocol(w);
+        status = check_protocol(w, number);
+        if (status != OK) {
+            apppool_session_close(w->session, APPPOOL_SESSION_ENDED);
+            return status;
         }
         how = try_once(w, number);
         if (how != EXCHANGE_NOTHING || !may_try_again(w)) {
@@ -308,6 +349,9 @@ static int run(struct work *w)
         }
         log_failure(w, w->exchange.was_stale ? APLOG_DEBUG : APLOG_INFO,
                     "it ended without a response; the request is tried again");
+    }
+    if (how == EXCHANGE_UPGRADED) {
+        return run_tunnel(w);
     }
     if (how == EXCHANGE_WHOLE) {
         return response_finish(&w->response, false);
@@ -351,7 +395,9 @@ int handler_application(request_rec *r)
     w->began = apr_time_now();
     status = find_definition(w);
     if (status == OK) {
-        status = body_receive(&w->body, r, w->place, once, &why);
+        status = body_receive(
+            &w->body, r, w->place, once,
+            protocol_find(likely_protocol(w))->takes_unmeasured, &why);
     }
     if (status != OK) {
         if (why != NULL) {

@@ -28,6 +28,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_child_init(boot_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_stopping(boot_child_stopping, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_monitor(boot_monitor, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_translate_name(resolve_note_uri, NULL, NULL,
+                           APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(resolve_translate, mappers, NULL, APR_HOOK_LAST);
     ap_hook_map_to_storage(resolve_map_to_storage, NULL, NULL, APR_HOOK_LAST);
     ap_hook_fixups(resolve_before_dir, NULL, mod_dir, APR_HOOK_LAST);

@@ -118,6 +118,10 @@ struct protocol {
     bool wants_headers;         /* app_request: headers, else env */
     bool takes_unmeasured;      /* a body whose length nobody knows yet can be
                                    streamed; else it is spooled */
+    bool may_say_more;          /* foreign servers speak it: a kept connection
+                                   on which something waits before the request
+                                   is no good (they may have written more than
+                                   their response) */
 
     /* The bytes before the body, from request->p. */
     char *(*make_head)(const struct app_request *request, apr_size_t *len_r);
@@ -152,8 +156,7 @@ struct protocol {
 /* NULL: not known. */
 const struct protocol *protocol_find(enum apppool_session_protocol number);
 
-extern const struct protocol protocol_scgi;
-extern const struct protocol protocol_fastcgi;
+extern const struct protocol protocol_scgi, protocol_http, protocol_fastcgi;
 
 /* app_response.c ---------------------------------------------------------- */
 

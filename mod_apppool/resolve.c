@@ -42,6 +42,21 @@ const struct resolved *resolve_found(const request_rec *r)
     return state && state->is_application ? state : NULL;
 }
 
+int resolve_note_uri(request_rec *r)
+{
+    state_of(r)->read_uri = r->uri;
+    return DECLINED;
+}
+
+bool resolve_was_rewritten(const request_rec *r)
+{
+    const struct resolved *state = ap_get_module_config(r->request_config,
+                                                        &apppool_module);
+
+    return state == NULL || state->read_uri == NULL ||
+           (state->read_uri != r->uri && strcmp(state->read_uri, r->uri) != 0);
+}
+
 /* httpd's own mapping refuses what is longer than any path. */
 static int map_too_long(request_rec *r)
 {

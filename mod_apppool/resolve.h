@@ -15,11 +15,15 @@
 struct resolved {
     struct site site;
     const char *script_name; /* "" or "/path": the request's uri begins so */
+    const char *read_uri;    /* r->uri before any module changed it */
     bool too_long;           /* no file system has a name like this */
     bool belongs;            /* an application answers if no file does */
     const char *looked_for;  /* the uri that `belongs` was found for */
     bool is_application;     /* claimed: no file does */
 };
+
+/* Before all who translate: what the client asked for. */
+int resolve_note_uri(request_rec *r);
 
 /* PoolBaseURI /URI PATH: files below PATH/public. */
 int resolve_translate(request_rec *r);
@@ -32,6 +36,9 @@ int resolve_before_dir(request_rec *r);
 
 /* After it: what is left. */
 int resolve_after_dir(request_rec *r);
+
+/* Has a module given the request another path (mod_rewrite, mod_dir)? */
+bool resolve_was_rewritten(const request_rec *r);
 
 /* What the hooks found; NULL: no application's. */
 const struct resolved *resolve_found(const request_rec *r);

@@ -26,6 +26,24 @@ void response_init(struct response *response, request_rec *r,
                once->buffer_dir);
 }
 
+void response_interim(struct response *response,
+                      const struct app_interim *interim)
+{
+    request_rec *r = response->r;
+    apr_table_t *headers = r->headers_out;
+    int status = r->status, expecting = (int)r->expecting_100;
+    const char *line = r->status_line;
+
+    r->status = interim->status;
+    r->status_line = NULL;
+    r->headers_out = interim->headers;
+    ap_send_interim_response(r, 1);
+    r->headers_out = headers;
+    r->status_line = line;
+    r->status = status;
+    r->expecting_100 = (unsigned)expecting & 1; /* that was no 100 Continue */
+}
+
 static int copy_header(void *to, const char *name, const char *value)
 {
     apr_table_addn(to, name, value);

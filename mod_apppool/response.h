@@ -37,6 +37,10 @@ void response_init(struct response *response, request_rec *r,
                    const struct place_config *place,
                    const struct pool_settings *once);
 
+/* Pass on an interim response (103), unless the final one is on its way. */
+void response_interim(struct response *response,
+                      const struct app_interim *interim);
+
 /* The header is complete: put it into r. Not yet visible to the client. */
 void response_start(struct response *response, struct app_response *from,
                     const struct place_config *place);

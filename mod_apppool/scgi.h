@@ -10,6 +10,7 @@
 #define MOD_APPPOOL_SCGI_H
 
 #include "frame.h"
+#include "header_block.h"
 #include "protocol.h"
 
 /*
@@ -22,8 +23,7 @@ char *scgi_head(const struct app_request *request, apr_size_t *len_r);
 /* A CGI-style response. FastCGI has one in its records, too. */
 struct scgi_response {
     struct app_response base;
-    char *head;               /* what came of the header so far */
-    size_t head_len, head_size;
+    struct header_block head;
     struct frame outer;       /* what the loader says of the connection */
     struct frame inner;       /* Transfer-Encoding of the application's own */
     bool has_inner;

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define HEAD_FIRST_SIZE 2048
 #define FRAME_HEADER "X-Apppool-Frame"
 
 struct app_response *scgi_response_open(apr_pool_t *p,
@@ -26,7 +25,7 @@ struct app_response *scgi_response_open(apr_pool_t *p,
 void scgi_response_init(struct scgi_response *response, apr_pool_t *p,
                         apr_size_t header_limit)
 {
-    *response = (struct scgi_response){.head_len = 0};
+    *response = (struct scgi_response){.has_inner = false};
     app_response_init(&response->base, p, header_limit);
 }
 
@@ -92,40 +91,11 @@ static void take_header(struct scgi_response *response, const char *name,
     }
 }
 
-/* line ends in NUL in place of its line end. */
-static void take_line(struct scgi_response *response, char *line)
-{
-    char *colon = strchr(line, ':');
-    char *value, *end;
-
-    if (colon == NULL || !app_is_token(line, (size_t)(colon - line))) {
-        app_response_fail_text(&response->base, FAULT_HEADER_BAD,
-                               colon ? "a header of the response has no "
-                                       "proper name"
-                                     : "a header of the response has no colon",
-                               line);
-        return;
-    }
-    *colon = '\0';
-    value = colon + 1 + strspn(colon + 1, " \t");
-    end = value + strlen(value);
-    while (end > value && (end[-1] == ' ' || end[-1] == '\t')) {
-        *--end = '\0';
-    }
-    if (!app_is_value(value)) {
-        app_response_fail_text(&response->base, FAULT_HEADER_BAD,
-                               "a header of the response has a control "
-                               "character in its value", line);
-        return;
-    }
-    take_header(response, line, value);
-}
-
 static void finish_header(struct scgi_response *response)
 {
     struct app_response *base = &response->base;
 
-    if (response->head_len <= 2) {
+    if (response->head.len <= 2) {
         app_response_fail(base, FAULT_HEADER_BAD,
                           "the response's header is empty");
         return;
@@ -143,98 +113,30 @@ static void finish_header(struct scgi_response *response)
 
 static void parse_header(struct scgi_response *response)
 {
-    char *line = response->head;
-    char *end = response->head + response->head_len;
+    struct app_response *base = &response->base;
+    char *line;
 
-    if (memchr(line, '\0', response->head_len) != NULL) {
-        app_response_fail(&response->base, FAULT_HEADER_BAD,
-                          "the response's header has a NUL in it");
-    }
-    while (response->base.error == NULL && line < end) {
-        char *lf = memchr(line, '\n', (size_t)(end - line));
-        char *next = lf + 1;
+    while (base->error == NULL &&
+           (line = header_block_line(&response->head)) != NULL) {
+        char *value = header_block_split(&response->head, base, line);
 
-        if (lf > line && lf[-1] == '\r') {
-            lf--;
+        if (value != NULL) {
+            take_header(response, line, value);
         }
-        *lf = '\0';
-        if (lf > line) {
-            take_line(response, line);
-        }
-        line = next;
     }
-    if (response->base.error == NULL) {
+    if (base->error == NULL) {
         finish_header(response);
     }
-}
-
-static void keep_head(struct scgi_response *response, const char *data,
-                      size_t len)
-{
-    if (response->head_len + len > response->head_size) {
-        size_t size = response->head_size ? response->head_size * 2
-                                          : HEAD_FIRST_SIZE;
-        char *grown;
-
-        while (size < response->head_len + len) {
-            size *= 2;
-        }
-        grown = apr_palloc(response->base.pool, size);
-        if (response->head_len > 0) {
-            memcpy(grown, response->head, response->head_len);
-        }
-        response->head = grown;
-        response->head_size = size;
-    }
-    memcpy(response->head + response->head_len, data, len);
-    response->head_len += len;
-}
-
-/* Does the header end with this LF: is the line before it empty? */
-static bool is_last_line(const struct scgi_response *response,
-                         const char *data, size_t line_len)
-{
-    size_t i, len = response->head_len + line_len;
-
-    for (i = 0; i < 3 && i < len; i++) {
-        size_t at = len - 1 - i;
-        char c = at >= response->head_len ? data[at - response->head_len]
-                                          : response->head[at];
-
-        if (i > 0 && c == '\n') {
-            return true;
-        }
-        if (i > 0 && c != '\r') {
-            return false;
-        }
-    }
-    return i == len;
 }
 
 static size_t feed_header(struct scgi_response *response, const char *data,
                           size_t len)
 {
-    struct app_response *base = &response->base;
-    size_t used = 0;
+    size_t used = header_block_feed(&response->head, &response->base, data,
+                                    len);
 
-    while (used < len && base->error == NULL && !base->header_done) {
-        const char *lf = memchr(data + used, '\n', len - used);
-        size_t piece = lf ? (size_t)(lf - data) + 1 - used : len - used;
-        bool last = lf && is_last_line(response, data + used, piece);
-
-        if (response->head_len + piece > base->header_limit) {
-            app_response_fail(
-                base, FAULT_HEADER_LARGE,
-                apr_psprintf(base->pool, "the response's header is larger "
-                             "than PoolResponseHeaderLimit (%" APR_SIZE_T_FMT
-                             " KiB)", base->header_limit / 1024));
-            return 0;
-        }
-        keep_head(response, data + used, piece);
-        used += piece;
-        if (last) {
-            parse_header(response);
-        }
+    if (response->head.is_complete && response->base.error == NULL) {
+        parse_header(response);
     }
     return used;
 }
@@ -317,9 +219,9 @@ void scgi_response_eof(struct app_response *base)
     struct scgi_response *response = (struct scgi_response *)(void *)base;
 
     if (!base->header_done) {
-        app_response_fail(base, response->head_len == 0 ? FAULT_NOTHING
+        app_response_fail(base, response->head.len == 0 ? FAULT_NOTHING
                                                         : FAULT_HEADER_CUT,
-                          response->head_len == 0
+                          response->head.len == 0
                               ? "it ended without a response"
                               : "it ended within the response's header");
     } else if (!frame_may_end(&response->outer) ||

@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_module_http.c - the module's HTTP to applications, both ways.
+ *
+ * Every response is fed whole, byte by byte and cut in two at each offset: all
+ * must come out alike. And it is cut short at each offset: only what may end
+ * there is a whole response.
+ */
+#include "http.h"
+
+#include <apr_general.h>
+#include <apr_strings.h>
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIMIT 4096
+
+static apr_pool_t *pool;
+
+static void setup(void)
+{
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+}
+
+static void teardown(void)
+{
+    apr_pool_destroy(pool);
+    apr_terminate();
+}
+
+/* What came out of a response. */
+struct outcome {
+    struct app_response *response;
+    char body[256], interim[256];
+    size_t body_len, left_over;
+};
+
+static const struct app_request get = {.method = "GET"};
+static const struct app_request head_of = {.method = "HEAD"};
+static const struct app_request upgrade = {.method = "GET",
+                                           .wants_upgrade = true};
+
+static void take(struct outcome *out, const struct app_piece *piece)
+{
+    if (piece->kind == PIECE_BODY) {
+        ck_assert_uint_gt(piece->len, 0);
+        ck_assert_uint_le(out->body_len + piece->len, sizeof(out->body));
+        memcpy(out->body + out->body_len, piece->data, piece->len);
+        out->body_len += piece->len;
+    } else if (piece->kind == PIECE_INTERIM) {
+        const char *link = apr_table_get(out->response->interim.headers,
+                                         "Link");
+
+        strcat(strcat(out->interim, link ? link : "-"), ";");
+    }
+}
+
+static bool goes_on(const struct outcome *out)
+{
+    return out->response->error == NULL && !out->response->has_ended &&
+           !out->response->is_upgraded;
+}
+
+/* In memory of its exact size, so that ASan sees each byte too far. */
+static size_t feed_piece(struct outcome *out, const char *data, size_t len)
+{
+    char *copy = malloc(len);
+    size_t used = 0;
+
+    ck_assert_ptr_nonnull(copy);
+    memcpy(copy, data, len);
+    while (used < len && goes_on(out)) {
+        struct app_piece piece;
+        size_t n = protocol_http.feed(out->response, copy + used, len - used,
+                                      &piece);
+
+        ck_assert(n > 0 || !goes_on(out));
+        used += n;
+        take(out, &piece);
+    }
+    free(copy);
+    return used;
+}
+
+/* The first `first` bytes, then `step` at a time, then the end. */
+static struct outcome feed(const struct app_request *request,
+                           const char *data, size_t len, size_t first,
+                           size_t step)
+{
+    struct outcome out = {.body_len = 0};
+    size_t at = 0;
+
+    out.response = protocol_http.open(pool, request, LIMIT);
+    if (first > 0) {
+        at = feed_piece(&out, data, first);
+    }
+    while (at < len && goes_on(&out)) {
+        at += feed_piece(&out, data + at, len - at < step ? len - at : step);
+    }
+    out.left_over = len - at;
+    if (goes_on(&out)) {
+        protocol_http.eof(out.response);
+    }
+    return out;
+}
+
+static void check_alike(const struct outcome *a, const struct outcome *b)
+{
+    ck_assert_msg((a->response->error == NULL) ==
+                      (b->response->error == NULL),
+                  "%s / %s", a->response->error, b->response->error);
+    ck_assert_int_eq(a->response->fault, b->response->fault);
+    ck_assert_int_eq(a->response->has_ended, b->response->has_ended);
+    ck_assert_int_eq(a->response->can_keep, b->response->can_keep);
+    ck_assert_int_eq(a->response->status, b->response->status);
+    ck_assert_uint_eq(a->left_over, b->left_over);
+    ck_assert_str_eq(a->interim, b->interim);
+    ck_assert_uint_eq(a->body_len, b->body_len);
+    ck_assert_mem_eq(a->body, b->body, a->body_len);
+}
+
+/* In every way of feeding. */
+static struct outcome feed_all_ways(const struct app_request *request,
+                                    const char *data, size_t len)
+{
+    struct outcome whole = feed(request, data, len, 0, len ? len : 1);
+    struct outcome bytes = feed(request, data, len, 0, 1);
+    size_t cut;
+
+    if (whole.response->error == NULL) {
+        check_alike(&whole, &bytes);
+    }
+    for (cut = 1; cut < len; cut++) {
+        struct outcome halves = feed(request, data, len, cut, len);
+
+        if (whole.response->error == NULL) {
+            check_alike(&whole, &halves);
+        } else {
+            ck_assert_int_eq(whole.response->fault, halves.response->fault);
+        }
+    }
+    return whole;
+}
+
+/* A whole response; what is shorter is none, unless its end is the end. */
+static struct outcome expect(const struct app_request *request,
+                             const char *data, const char *body,
+                             size_t left_over)
+{
+    size_t len = strlen(data), cut;
+    struct outcome out = feed_all_ways(request, data, len);
+
+    ck_assert_msg(out.response->error == NULL, "%s", out.response->error);
+    ck_assert_uint_eq(out.left_over, left_over);
+    ck_assert_uint_eq(out.body_len, strlen(body));
+    ck_assert_mem_eq(out.body, body, strlen(body));
+    for (cut = 0; cut < len - left_over; cut++) {
+        struct outcome part = feed(request, data, cut, 0, len);
+
+        ck_assert_msg(part.response->error != NULL ||
+                          (!out.response->is_measured &&
+                           !out.response->can_keep),
+                      "whole after %zu bytes", cut);
+    }
+    return out;
+}
+
+static void expect_fault(const struct app_request *request, const char *data,
+                         size_t len, enum app_fault fault, const char *words)
+{
+    struct outcome out = feed_all_ways(request, data, len);
+
+    ck_assert_msg(out.response->error != NULL, "no error: %s", data);
+    ck_assert_msg(strstr(out.response->error, words) != NULL, "%s",
+                  out.response->error);
+    ck_assert_int_eq(out.response->fault, fault);
+    ck_assert(!out.response->has_ended);
+}
+
+static const char *header(const struct outcome *out, const char *name)
+{
+    return apr_table_get(out->response->headers, name);
+}
+
+START_TEST(a_response_ends_with_its_length_and_the_connection_is_kept)
+{
+    struct outcome out = expect(&get, "HTTP/1.1 404 Not Here\r\n"
+                                "Content-Type: text/plain\r\n"
+                                "Content-Length: 5\r\n\r\nhelloHTTP", "hello",
+                                4);
+
+    ck_assert_int_eq(out.response->status, 404);
+    ck_assert_str_eq(out.response->status_line, "404 Not Here");
+    ck_assert(out.response->can_keep);
+    ck_assert(out.response->is_measured);
+    ck_assert_int_eq(out.response->content_length, 5);
+    ck_assert_ptr_null(header(&out, "Content-Length"));
+    ck_assert_str_eq(header(&out, "Content-Type"), "text/plain");
+}
+END_TEST
+
+START_TEST(chunks_are_put_together_and_trailers_dropped)
+{
+    struct outcome out = expect(
+        &get, "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n"
+        "3\r\nabc\r\n0A;x=\"y\"\r\n0123456789\r\n0\r\n"
+        "Set-Cookie: late=1\r\n\r\nX", "abc0123456789", 1);
+
+    ck_assert(out.response->can_keep);
+    ck_assert(!out.response->is_measured);
+    ck_assert_ptr_null(header(&out, "Set-Cookie"));
+    ck_assert_ptr_null(header(&out, "Transfer-Encoding"));
+}
+END_TEST
+
+START_TEST(without_length_or_chunks_the_end_of_the_connection_counts)
+{
+    struct outcome out = expect(&get, "HTTP/1.0 200\r\nA: b\r\n\r\nabc", "abc",
+                                0);
+
+    ck_assert(!out.response->can_keep);
+    ck_assert_ptr_null(out.response->status_line);
+}
+END_TEST
+
+START_TEST(a_connection_is_kept_only_when_both_versions_say_so)
+{
+    static const struct {
+        const char *lines;
+        bool is_kept;
+    } cases[] = {
+        {"HTTP/1.1 200 OK\r\n", true},
+        {"HTTP/1.1 200 OK\r\nConnection: close\r\n", false},
+        {"HTTP/1.1 200 OK\r\nConnection: x , CLOSE\r\n", false},
+        {"HTTP/1.1 200 OK\r\nConnection: x\r\nConnection: close\r\n", false},
+        {"HTTP/1.1 200 OK\r\nConnection: closer\r\n", true},
+        {"HTTP/1.0 200 OK\r\n", false},
+        {"HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\n", true}};
+    size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct outcome out = expect(
+            &get, apr_pstrcat(pool, cases[i].lines,
+                              "Content-Length: 1\r\n\r\nx", NULL), "x", 0);
+
+        ck_assert_msg(out.response->can_keep == cases[i].is_kept, "%s",
+                      cases[i].lines);
+    }
+}
+END_TEST
+
+START_TEST(hops_stop_here_and_so_does_what_connection_names)
+{
+    struct outcome out = expect(&get, "HTTP/1.1 200 OK\r\n"
+                                "Connection: X-Hop, keep-alive\r\n"
+                                "Keep-Alive: timeout=5\r\nX-Hop: 1\r\n"
+                                "Proxy-Connection: a\r\nTE: a\r\n"
+                                "Trailer: a\r\nUpgrade: h2c\r\n"
+                                "Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n"
+                                "Content-Length: 0\r\n\r\n", "", 0);
+    const apr_array_header_t *all = apr_table_elts(out.response->headers);
+    const apr_table_entry_t *entries =
+        (const apr_table_entry_t *)(const void *)all->elts;
+
+    ck_assert_int_eq(all->nelts, 2);
+    ck_assert_str_eq(entries[0].val, "a=1");
+    ck_assert_str_eq(entries[1].val, "b=2");
+}
+END_TEST
+
+START_TEST(what_has_no_body_ends_with_its_header)
+{
+    struct outcome out = expect(&head_of, "HTTP/1.1 200 OK\r\n"
+                                "Content-Length: 9\r\n\r\n", "", 0);
+
+    ck_assert_int_eq(out.response->content_length, 9);
+    ck_assert(out.response->can_keep);
+    expect(&head_of, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+           "", 0);
+    expect(&get, "HTTP/1.1 204 No Content\r\n\r\nxx", "", 2);
+    expect(&get, "HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", "",
+           0);
+}
+END_TEST
+
+START_TEST(early_hints_come_out_and_other_interim_responses_do_not)
+{
+    struct outcome out = expect(
+        &get, "HTTP/1.1 100 Continue\r\n\r\n"
+        "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nX-Early: 1\r\n\r\n"
+        "HTTP/1.1 102 Processing\r\nConnection: close\r\n\r\n"
+        "HTTP/1.1 103 Early Hints\r\nLink: </b>\r\n\r\n"
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "ok", 0);
+
+    ck_assert_str_eq(out.interim, "</a>;</b>;");
+    ck_assert_int_eq(out.response->status, 200);
+    ck_assert_ptr_null(header(&out, "X-Early"));
+    ck_assert(out.response->can_keep);
+}
+END_TEST
+
+START_TEST(a_switch_of_protocols_ends_the_header_and_takes_nothing_more)
+{
+    struct outcome out = feed_all_ways(
+        &upgrade, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n\x81\x02hi",
+        strlen("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+               "Connection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n") + 4);
+
+    ck_assert(out.response->is_upgraded);
+    ck_assert_uint_eq(out.left_over, 4);
+    ck_assert_str_eq(header(&out, "Upgrade"), "websocket");
+    ck_assert_str_eq(header(&out, "Sec-WebSocket-Accept"), "x");
+    ck_assert_ptr_null(header(&out, "Connection"));
+    expect(&upgrade, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno", "no",
+           0);
+}
+END_TEST
+
+START_TEST(what_two_parsers_could_read_differently_is_refused)
+{
+#define OK "HTTP/1.1 200 OK\r\n"
+    static const struct {
+        const char *data, *words;
+    } cases[] = {
+        {"\r\n", "no status line"},
+        {"\r\nHTTP/1.1 200 OK\r\n\r\n", "no status line"},
+        {"Status: 200 OK\r\n\r\n", "no status line"},
+        {"HTTP/2 200 OK\r\n\r\n", "no status line"},
+        {"HTTP/1.1  200 OK\r\n\r\n", "no status line"},
+        {"HTTP/1.1 20 OK\r\n\r\n", "no status line"},
+        {"HTTP/1.1 2000 OK\r\n\r\n", "no status line"},
+        {"HTTP/1.1 099 OK\r\n\r\n", "no status line"},
+        {"HTTP/1.1 200 a\x01\r\n\r\n", "no status line"},
+        {"http/1.1 200 OK\r\n\r\n", "no status line"},
+        {"HTTP/1.1\r\n\r\n", "no status line"},
+        {OK "no colon\r\n\r\n", "no colon"},
+        {OK "A : b\r\n\r\n", "no proper name"},
+        {OK ": b\r\n\r\n", "no proper name"},
+        {OK "A: b\r\n folded: c\r\n\r\n", "no proper name"},
+        {OK "A: b\r\n folded\r\n\r\n", "no colon"},
+        {OK "A: b\rC: d\r\n\r\n", "control character"},
+        {OK "A: b\x7f\r\n\r\n", "control character"},
+        {OK "Content-Length: 1, 1\r\n\r\n", "Content-Length"},
+        {OK "Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
+         "Content-Length"},
+        {OK "Content-Length: +1\r\n\r\n", "Content-Length"},
+        {OK "Content-Length: 0x1\r\n\r\n", "Content-Length"},
+        {OK "Content-Length:\r\n\r\n", "Content-Length"},
+        {OK "Content-Length: 18446744073709551617\r\n\r\n", "Content-Length"},
+        {OK "Transfer-Encoding: gzip, chunked\r\n\r\n", "Transfer-Encoding"},
+        {OK "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+         "Transfer-Encoding"},
+        {OK "Transfer-Encoding: identity\r\n\r\n", "Transfer-Encoding"},
+        {OK "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
+         "and a Content-Length"},
+        {OK "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+         "and a Content-Length"},
+        {"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.0"},
+        {"HTTP/1.1 101 Switching\r\n\r\n", "asked for no other protocol"}};
+    size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        expect_fault(&get, cases[i].data, strlen(cases[i].data),
+                     FAULT_HEADER_BAD, cases[i].words);
+    }
+    expect_fault(&get, OK "A: b\0c\r\n\r\n", 27, FAULT_HEADER_BAD, "NUL");
+}
+END_TEST
+
+START_TEST(a_body_that_makes_no_sense_or_is_cut_is_no_end)
+{
+#define CHUNKED OK "Transfer-Encoding: chunked\r\n\r\n"
+    static const char *const bad[] = {
+        "zz\r\n", "\r\n", "-1\r\n", "0x1\r\n", " 1\r\n", "1 x\r\n", "1\r\r\n",
+        "1234567890abcdef1\r\n", "1\r\nabc", "1\r\na\r\r\n"};
+    static const char *const cut[] = {"", "5\r\nabc", "5\r\nabcde\r\n",
+                                      "0\r\n", "0\r\nA: b\r\n"};
+    size_t i;
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        const char *data = apr_pstrcat(pool, CHUNKED, bad[i], NULL);
+
+        expect_fault(&get, data, strlen(data), FAULT_BODY_BAD,
+                     "broken chunk");
+    }
+    for (i = 0; i < sizeof(cut) / sizeof(cut[0]); i++) {
+        const char *data = apr_pstrcat(pool, CHUNKED, cut[i], NULL);
+
+        expect_fault(&get, data, strlen(data), FAULT_BODY_CUT, "within");
+    }
+    expect_fault(&get, "", 0, FAULT_NOTHING, "without a response");
+    expect_fault(&get, OK, strlen(OK), FAULT_HEADER_CUT, "header");
+}
+END_TEST
+
+/* A stream of events has a chunk for each. */
+START_TEST(a_stream_may_have_any_number_of_chunks_but_not_of_extensions)
+{
+    struct app_response *response = protocol_http.open(pool, &get, LIMIT);
+    struct app_piece piece;
+    unsigned i, n;
+
+    protocol_http.feed(response, CHUNKED, strlen(CHUNKED), &piece);
+    for (i = n = 0; i < 200000 && response->error == NULL; i++) {
+        protocol_http.feed(response, "1\r\na", 4, &piece);
+        n += piece.kind == PIECE_BODY;
+        protocol_http.feed(response, "\r\n", 2, &piece);
+    }
+    ck_assert_uint_eq(n, 200000);
+    for (i = 0; i < 200000 && response->error == NULL; i++) {
+        protocol_http.feed(response, "1;x\r\na", 6, &piece);
+        protocol_http.feed(response, "\r\n", 2, &piece);
+    }
+    ck_assert_int_eq(response->fault, FAULT_BODY_BAD);
+}
+END_TEST
+
+START_TEST(a_header_may_have_its_limit_and_no_byte_more)
+{
+    char data[LIMIT + 2];
+    size_t line = strlen(OK);
+    struct outcome out;
+
+    memset(data, 'x', sizeof(data));
+    memcpy(data, OK "A: ", line + 3);
+    memcpy(data + LIMIT - 4, "\r\n\r\n", 4);
+    out = feed(&get, data, LIMIT, 0, 7);
+    ck_assert(out.response->header_done);
+    memset(data + LIMIT - 4, 'x', 4);
+    memcpy(data + LIMIT - 3, "\r\n\r\n", 4);
+    out = feed(&get, data, LIMIT + 1, 0, 7);
+    ck_assert_int_eq(out.response->fault, FAULT_HEADER_LARGE);
+    ck_assert_ptr_nonnull(strstr(out.response->error,
+                                 "PoolResponseHeaderLimit (4 KiB)"));
+}
+END_TEST
+
+START_TEST(headers_and_interim_responses_have_a_greatest_number)
+{
+    struct app_response *response = protocol_http.open(pool, &get, 1 << 20);
+    struct app_piece piece;
+    unsigned i;
+
+    protocol_http.feed(response, OK, strlen(OK), &piece);
+    for (i = 0; i < 1001; i++) {
+        protocol_http.feed(response, "A: b\r\n", 6, &piece);
+    }
+    protocol_http.feed(response, "\r\n", 2, &piece);
+    ck_assert_int_eq(response->fault, FAULT_HEADER_LARGE);
+    response = protocol_http.open(pool, &get, LIMIT);
+    for (i = 0; i < 101 && response->error == NULL; i++) {
+        protocol_http.feed(response, "HTTP/1.1 100 C\r\n\r\n", 18, &piece);
+    }
+    ck_assert_uint_eq(i, 101);
+    ck_assert_int_eq(response->fault, FAULT_HEADER_BAD);
+}
+END_TEST
+
+/* Requests */
+
+static const char *head(struct app_request *request)
+{
+    apr_table_t *headers = apr_table_make(pool, 4);
+    apr_size_t len;
+    const char *text;
+
+    apr_table_addn(headers, "Host", "a.test");
+    apr_table_addn(headers, "X-A", "b");
+    request->p = pool;
+    request->target = "/x%2fy?q";
+    request->headers = headers;
+    text = protocol_http.make_head(request, &len);
+    return apr_pstrmemdup(pool, text, len);
+}
+
+START_TEST(a_head_says_how_long_the_body_is)
+{
+    struct app_request request = {.method = "GET"};
+
+    ck_assert_str_eq(head(&request), "GET /x%2fy?q HTTP/1.1\r\n"
+                     "Host: a.test\r\nX-A: b\r\n\r\n");
+    request = (struct app_request){.method = "POST", .has_body = true};
+    ck_assert_str_eq(head(&request), "POST /x%2fy?q HTTP/1.1\r\n"
+                     "Host: a.test\r\nX-A: b\r\nContent-Length: 0\r\n\r\n");
+    request.body_len = APR_INT64_C(5000000000);
+    ck_assert_ptr_nonnull(strstr(head(&request),
+                                 "\r\nContent-Length: 5000000000\r\n\r\n"));
+    request.body_len = -1;
+    ck_assert_ptr_nonnull(strstr(head(&request),
+                                 "\r\nTransfer-Encoding: chunked\r\n\r\n"));
+}
+END_TEST
+
+START_TEST(a_body_without_length_goes_out_in_chunks)
+{
+    struct app_request request = {.body_len = -1};
+    struct app_wrapping w = {.before_len = 0};
+
+    ck_assert_uint_eq(protocol_http.wrap(&request, 65528, &w), 65528);
+    ck_assert_uint_eq(w.before_len, 6);
+    ck_assert_mem_eq(w.before, "fff8\r\n", 6);
+    ck_assert_uint_eq(w.after_len, 2);
+    ck_assert_mem_eq(w.after, "\r\n", 2);
+    w = (struct app_wrapping){.before_len = 0};
+    protocol_http.wrap(&request, 0, &w);
+    ck_assert_mem_eq(w.before, "0\r\n\r\n", 5);
+    ck_assert_uint_eq(w.before_len, 5);
+    request.body_len = 9;
+    w = (struct app_wrapping){.before_len = 0};
+    ck_assert_uint_eq(protocol_http.wrap(&request, 9, &w), 9);
+    ck_assert_uint_eq(w.before_len + w.after_len, 0);
+}
+END_TEST
+
+static TCase *responses(void)
+{
+    TCase *tests = tcase_create("responses");
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests,
+                   a_response_ends_with_its_length_and_the_connection_is_kept);
+    tcase_add_test(tests, chunks_are_put_together_and_trailers_dropped);
+    tcase_add_test(tests,
+                   without_length_or_chunks_the_end_of_the_connection_counts);
+    tcase_add_test(tests, a_connection_is_kept_only_when_both_versions_say_so);
+    tcase_add_test(tests, hops_stop_here_and_so_does_what_connection_names);
+    tcase_add_test(tests, what_has_no_body_ends_with_its_header);
+    tcase_add_test(tests,
+                   early_hints_come_out_and_other_interim_responses_do_not);
+    tcase_add_test(tests,
+                   a_switch_of_protocols_ends_the_header_and_takes_nothing_more);
+    tcase_add_test(tests, what_two_parsers_could_read_differently_is_refused);
+    tcase_add_test(tests, a_body_that_makes_no_sense_or_is_cut_is_no_end);
+    tcase_add_test(
+        tests, a_stream_may_have_any_number_of_chunks_but_not_of_extensions);
+    tcase_add_test(tests, a_header_may_have_its_limit_and_no_byte_more);
+    tcase_add_test(tests, headers_and_interim_responses_have_a_greatest_number);
+    return tests;
+}
+
+static TCase *requests(void)
+{
+    TCase *tests = tcase_create("requests");
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, a_head_says_how_long_the_body_is);
+    tcase_add_test(tests, a_body_without_length_goes_out_in_chunks);
+    return tests;
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("module_http");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    suite_add_tcase(suite, responses());
+    suite_add_tcase(suite, requests());
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
