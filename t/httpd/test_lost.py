@@ -5,6 +5,7 @@ with before. --times 20 makes it as long as it is meant; make check does less.
 """
 
 import signal
+import threading
 
 import pytest
 
@@ -128,3 +129,57 @@ def test_master_killed_loses_only_answers_that_had_begun(sites):
             assert {p.pid for p in h.children} >= httpd_pids
     begun = load.failed["app: cut in mid-response"]
     assert load.lost == begun, load.report()
+
+
+def keep_asking(site, target, count):
+    """So many requests at once; they may end as they like."""
+    def run():
+        try:
+            site.get(target)
+        except Exception:       # the child that had it is killed
+            pass
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def answers(site):
+    try:
+        return site.get("/pid").status == 200
+    except OSError:
+        return False
+
+
+def test_children_killed_amid_twenty_requests_leave_nothing_lent(sites):
+    site, h = sites[0], sites[0].httpd
+    before = h.master, len(h.master.descriptors)
+    threads = keep_asking(site, "/sleep/0.5", 20)
+    eventually(lambda: h.status()["counts"]["waiting"] >= 2)
+    for child in h.children:
+        child.kill()
+    for thread in threads:
+        thread.join(20)
+    eventually(lambda: answers(site), 15)
+    eventually(lambda: h.status()["counts"]["active"] == 0, 15)
+    assert h.status()["counts"]["waiting"] == 0
+    assert h.master == before[0]
+    assert len(h.master.descriptors) <= before[1] + 40
+    h.allow_log = "exit signal Killed"
+
+
+def test_everything_killed_at_once_starts_again(sites):
+    site, h = sites[0], sites[0].httpd
+    threads = keep_asking(site, "/sleep/20", 4)
+    eventually(lambda: h.status()["counts"]["active"] >= 2)
+    for process in h.everything():
+        try:
+            process.kill()
+        except ProcessLookupError:      # with the one before it
+            pass
+    h.wait_gone(5)
+    for thread in threads:
+        thread.join(20)
+    assert not list((h.folder / "run").glob("apppool*"))
+    h.folder.joinpath("run/httpd.pid").unlink()
+    assert site.get("/pid").status == 200

@@ -71,6 +71,7 @@ class Httpd:
         self.as_user = as_user if users.is_root() else None
         self.conf = conf
         self.allow_log = allow_log
+        self._started_at = 0
         self._stopped_at = None
         self.sites = []
         self.pid = None
@@ -190,6 +191,7 @@ class Httpd:
         if self._process is not None:
             return self
         procs.become_subreaper()
+        self._started_at = self.log.position()
         with open(self.console.path, "ab") as console:
             self._process = subprocess.Popen(
                 [*self._command(), "-DFOREGROUND"], stdin=subprocess.DEVNULL,
@@ -385,7 +387,8 @@ class Httpd:
         if self._process.poll() is not None:
             raise StartError(f"httpd ended with {self._process.returncode}:\n"
                              f"{self.console.text()}\n{self.log.tail()}")
-        if "resuming normal operations" not in self.log.text():
+        if "resuming normal operations" not in self.log.text(
+                self._started_at):
             return False
         with socket.create_connection(self.address, 1):
             return True
