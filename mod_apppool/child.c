@@ -223,6 +223,31 @@ apr_status_t child_status(struct child *child, const char **json_r,
     return rv;
 }
 
+apr_status_t child_restart(struct child *child, const char *root,
+                           const char **message_r, apr_pool_t *p)
+{
+    struct connection *connection = use(child);
+    apr_status_t rv = APPPOOL_EIO;
+
+    if (connection != NULL) {
+        rv = apppool_restart(connection->client, root, message_r, p);
+        unuse_locked(child, connection);
+    }
+    return rv;
+}
+
+apr_status_t child_detach(struct child *child, pid_t pid)
+{
+    struct connection *connection = use(child);
+    apr_status_t rv = APPPOOL_EIO;
+
+    if (connection != NULL) {
+        rv = apppool_detach_process(connection->client, pid);
+        unuse_locked(child, connection);
+    }
+    return rv;
+}
+
 void child_add_running(struct child *child, struct running *running, int fd)
 {
     running->fd = fd;

@@ -49,6 +49,11 @@ apr_status_t child_get(struct child *child,
 apr_status_t child_status(struct child *child, const char **json_r,
                           apr_size_t *len_r, apr_pool_t *p);
 
+/* As apppool_restart() and apppool_detach_process(). */
+apr_status_t child_restart(struct child *child, const char *root,
+                           const char **message_r, apr_pool_t *p);
+apr_status_t child_detach(struct child *child, pid_t pid);
+
 void child_add_running(struct child *child, struct running *running, int fd);
 void child_remove_running(struct running *running);
 

@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include <apr_general.h>
 #include <apr_strings.h>
 
 #define DEFAULT_ENVIRONMENT "production"
@@ -20,6 +21,7 @@ static struct pool_settings *settings_new(apr_pool_t *p)
     once->max_spawning = UNSET;
     once->max_waiting = UNSET;
     once->user_switching = UNSET;
+    apr_generate_random_bytes(once->token_key, sizeof(once->token_key));
     return once;
 }
 
@@ -138,6 +140,21 @@ const char *config_naming(const struct naming *naming, const server_rec *s)
         return NULL;
     }
     return naming->value;
+}
+
+#define ACTIONS_KEY "apppool-status-actions"
+
+void config_note_actions(server_rec *s)
+{
+    apr_pool_userdata_setn("on", ACTIONS_KEY, NULL, s->process->pconf);
+}
+
+bool config_has_actions(const server_rec *s)
+{
+    void *noted = NULL;
+
+    apr_pool_userdata_get(&noted, ACTIONS_KEY, s->process->pconf);
+    return noted != NULL;
 }
 
 bool config_enabled(const struct place_config *place)

@@ -34,6 +34,7 @@ struct pool_settings {
     int max_spawning;
     int max_waiting;
     int user_switching;
+    unsigned char token_key[16]; /* of the status page's forms */
 
     /* What was made of it when httpd starts; NULL before. */
     apr_hash_t *logs;              /* PoolLogFile to its apr_file_t */
@@ -74,7 +75,8 @@ struct naming {
     X(response_timeout_s) X(pre_start) X(rolling_restart) X(min_instances)   \
     X(max_per_app) X(max_requests) X(max_request_s) X(max_queue)             \
     X(queue_timeout_s) X(start_timeout_s) X(concurrency) X(memory_mib)       \
-    X(threads) X(spawn_method) X(sticky_sessions)
+    X(threads) X(spawn_method) X(sticky_sessions)          \
+    X(status_actions)
 #define PLACE_TEXTS(X)                                                       \
     X(environment) X(ruby) X(python) X(node) X(perl) X(php) X(user)          \
     X(group) X(restart_dir) X(log_file) X(sticky_cookie) X(sticky_route)
@@ -113,6 +115,11 @@ bool config_limits(const struct place_config *place);
 
 /* The value of a naming setting as it counts in server s, or NULL. */
 const char *config_naming(const struct naming *naming, const server_rec *s);
+
+/* PoolStatusActions is on in some place. Vhosts are read before they know the
+ * main server's settings, so it is noted beside the configuration. */
+void config_note_actions(server_rec *s);
+bool config_has_actions(const server_rec *s);
 
 /* Settings with their defaults. */
 bool config_enabled(const struct place_config *place);

@@ -193,6 +193,7 @@ static void send_configure(struct sender *sender, apr_uint32_t generation,
     put_rlimits(sender, s);
     put_inherited_env(sender);
     put_text(sender, FIELD_ENVIRONMENT, config_environment(top));
+    put_number(sender, FIELD_ACTIONS, config_has_actions(s));
     put_number(sender, FIELD_LOG_LEVEL,
                ap_get_server_module_loglevel(s, APLOG_MODULE_INDEX));
     put_log(sender, s->error_log);

@@ -524,6 +524,21 @@ static const char *set_forwarded(cmd_parms *cmd, void *placev,
                                 "of on, off and rfc7239", arg);
 }
 
+/* The engine takes such orders of a child only where they can be given. */
+static const char *set_status_actions(cmd_parms *cmd, void *placev, int on)
+{
+    struct place_config *place = placev;
+    const char *error = refuse_place(cmd);
+
+    if (error == NULL) {
+        place->status_actions = on;
+        if (on) {
+            config_note_actions(cmd->server);
+        }
+    }
+    return error;
+}
+
 /* The table */
 
 #define ONCE_OFFSET(f) APR_OFFSETOF(struct pool_settings, f)
@@ -743,5 +758,8 @@ const command_rec apppool_commands[] = {
            "MiB of a response kept in a file, 0 = no limit; default: 1024"),
     NUMBER("PoolResponseHeaderLimit", header_limit_kib,
            "KiB a response's header may have; default: 64"),
+    AP_INIT_FLAG("PoolStatusActions", set_status_actions, NULL, PLACE,
+                 "on: the status page restarts applications and detaches "
+                 "processes; default: off"),
     {.name = NULL}
 };

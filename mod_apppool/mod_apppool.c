@@ -6,6 +6,7 @@
 #include <http_config.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include <mod_status.h>
 #include <mpm_common.h>
 
 #include "boot.h"
@@ -36,6 +37,9 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_fixups(resolve_after_dir, mod_dir, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_handler(handler_application, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(status_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_handler(health_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    APR_OPTIONAL_HOOK(ap, status_hook, status_extend, NULL, NULL,
+                      APR_HOOK_MIDDLE);
 }
 
 AP_DECLARE_MODULE(apppool) = {

@@ -1,143 +1,151 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * status.c - SetHandler apppool-status.
- *
- * The engine tells its state as JSON; ?format=json passes that on as it is,
- * else it becomes tables. Who may read it is Require's business.
+ * status.c - SetHandler apppool-status: reads the engine's state and gives it
+ * out in the form that was asked for.
  */
-#include "status.h"
+#include "config.h"
 
 #include <apr_strings.h>
 #include <http_log.h>
 #include <http_protocol.h>
-#include <jansson.h>
+#include <util_script.h>
 
 #include "apppool/error.h"
 #include "child.h"
-#include "config.h"
+#include "status.h"
 
 APLOG_USE_MODULE(apppool);
 
 #define STATUS_HANDLER "apppool-status"
 
-static const char page_head[] =
-    "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-    "<title>Application pool</title>\n<style>body{font-family:sans-serif}"
-    "table{border-collapse:collapse}td,th{border:1px solid #999;"
-    "padding:.2em .6em;text-align:left}pre{white-space:pre-wrap}</style>"
-    "</head>\n<body><h1>Application pool</h1>\n";
-static const char page_tail[] = "</body></html>\n";
+/* The page needs nothing from elsewhere, and nothing may frame it. */
+#define PAGE_POLICY "default-src 'none'; style-src 'self'; script-src 'self'; " \
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; " \
+    "frame-ancestors 'none'"
 
-static const char *text_of(request_rec *r, const json_t *value)
+/* Reading the state ---------------------------------------------------------- */
+
+double status_number(const json_t *object, const char *name)
 {
-    switch (json_typeof(value)) {
-    case JSON_STRING:
-        return ap_escape_html(r->pool, json_string_value(value));
-    case JSON_INTEGER:
-        return apr_psprintf(r->pool, "%" APR_INT64_T_FMT,
-                            (apr_int64_t)json_integer_value(value));
-    case JSON_REAL:
-        return apr_psprintf(r->pool, "%.1f", json_real_value(value));
-    case JSON_TRUE:
-        return "yes";
-    case JSON_FALSE:
-        return "no";
-    default:
-        return "";
+    return json_number_value(json_object_get(object, name));
+}
+
+const char *status_text(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text ? text : "";
+}
+
+const char *status_html(request_rec *r, const json_t *object,
+                        const char *name)
+{
+    return ap_escape_html2(r->pool, status_text(object, name), 0);
+}
+
+static apr_status_t read_text(request_rec *r, const char **json_r,
+                              apr_size_t *len_r, const char **why_r)
+{
+    struct child *child = config_once(r->server)->child;
+    apr_status_t rv = child ? child_status(child, json_r, len_r, r->pool)
+                            : APPPOOL_EIO;
+
+    if (rv != APR_SUCCESS) {
+        char text[200];
+
+        *why_r = apr_pstrcat(r->pool, "the pool server does not answer: ",
+                             apppool_strerror(rv, text, sizeof(text)), NULL);
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "status: %s", *why_r);
+    }
+    return rv;
+}
+
+json_t *status_load(request_rec *r, const char **why_r)
+{
+    const char *json;
+    apr_size_t len;
+    json_t *status;
+
+    if (read_text(r, &json, &len, why_r) != APR_SUCCESS) {
+        return NULL;
+    }
+    status = json_loadb(json, len, 0, NULL);
+    if (status == NULL) {
+        *why_r = "the pool server's state cannot be read";
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "status: %s", *why_r);
+    }
+    return status;
+}
+
+/* Forms ---------------------------------------------------------------------- */
+
+static void set_page_headers(request_rec *r, apr_table_t *args)
+{
+    const char *every = apr_table_get(args, "refresh");
+    int seconds = every ? atoi(every) : 0;
+
+    apr_table_setn(r->headers_out, "Content-Security-Policy", PAGE_POLICY);
+    apr_table_setn(r->headers_out, "Referrer-Policy", "no-referrer");
+    if (seconds > 0) {
+        apr_table_setn(r->headers_out, "Refresh",
+                       apr_itoa(r->pool, seconds));
     }
 }
 
-/* Names and plain values of an object, a row each. */
-static void put_object(request_rec *r, json_t *object)
-{
-    const char *name;
-    json_t *value;
+static const struct form {
+    const char *name;      /* ?format=NAME */
+    const char *media;
+    void (*put)(request_rec *r, const json_t *status);
+} forms[] = {
+    {"html", "text/html; charset=utf-8", status_page},
+    {"prometheus", "text/plain; version=0.0.4; charset=utf-8",
+     status_prometheus},
+    {"auto", "text/plain; charset=utf-8", status_short},
+};
 
-    ap_rputs("<table>\n", r);
-    json_object_foreach(object, name, value) {
-        if (!json_is_object(value) && !json_is_array(value)) {
-            ap_rvputs(r, "<tr><th>", ap_escape_html(r->pool, name),
-                      "</th><td>", text_of(r, value), "</td></tr>\n", NULL);
-        }
-    }
-    ap_rputs("</table>\n", r);
-}
-
-/* Objects of one kind, a row each; the names of the first are the columns. */
-static void put_list(request_rec *r, json_t *list)
+static const struct form *find_form(const char *name)
 {
-    const char *name;
-    json_t *row, *value;
     size_t i;
 
-    if (json_array_size(list) == 0) {
-        ap_rputs("<p>No processes.</p>\n", r);
-        return;
-    }
-    ap_rputs("<table>\n<tr>", r);
-    json_object_foreach(json_array_get(list, 0), name, value) {
-        ap_rvputs(r, "<th>", ap_escape_html(r->pool, name), "</th>", NULL);
-    }
-    ap_rputs("</tr>\n", r);
-    json_array_foreach(list, i, row) {
-        ap_rputs("<tr>", r);
-        json_object_foreach(row, name, value) {
-            ap_rvputs(r, "<td>", text_of(r, value), "</td>", NULL);
-        }
-        ap_rputs("</tr>\n", r);
-    }
-    ap_rputs("</table>\n", r);
-}
-
-static void put_application(request_rec *r, json_t *app)
-{
-    const char *root = json_string_value(json_object_get(app, "root"));
-
-    ap_rvputs(r, "<h2>", ap_escape_html(r->pool, root ? root : "?"),
-              "</h2>\n", NULL);
-    put_object(r, app);
-    put_list(r, json_object_get(app, "processes"));
-}
-
-static void put_page(request_rec *r, json_t *status)
-{
-    static const char *const parts[] = {"server", "limits", "counts"};
-    json_t *apps = json_object_get(status, "applications");
-    json_t *app;
-    size_t i;
-
-    ap_rputs(page_head, r);
-    for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        json_t *part = json_object_get(status, parts[i]);
-
-        if (part != NULL) {
-            ap_rvputs(r, "<h2>", parts[i], "</h2>\n", NULL);
-            put_object(r, part);
+    for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        if (strcmp(forms[i].name, name) == 0) {
+            return &forms[i];
         }
     }
-    json_array_foreach(apps, i, app) {
-        put_application(r, app);
-    }
-    ap_rputs(page_tail, r);
+    return NULL;
 }
 
-static int answer_html(request_rec *r, const char *json, apr_size_t len)
+static int unavailable(request_rec *r)
 {
-    json_t *status = json_loadb(json, len, 0, NULL);
+    apr_table_setn(r->err_headers_out, "Retry-After", "1");
+    return HTTP_SERVICE_UNAVAILABLE;
+}
+
+static int answer_form(request_rec *r, const struct form *form)
+{
+    const char *why;
+    json_t *status = status_load(r, &why);
 
     if (status == NULL) {
-        return HTTP_BAD_GATEWAY;
+        return unavailable(r);
     }
-    ap_set_content_type_ex(r, "text/html; charset=utf-8", 1);
+    ap_set_content_type_ex(r, form->media, 1);
     if (!r->header_only) {
-        put_page(r, status);
+        form->put(r, status);
     }
     json_decref(status);
     return OK;
 }
 
-static int answer_json(request_rec *r, const char *json, apr_size_t len)
+/* As the engine wrote it, without a detour. */
+static int answer_json(request_rec *r)
 {
+    const char *json, *why;
+    apr_size_t len;
+
+    if (read_text(r, &json, &len, &why) != APR_SUCCESS) {
+        return unavailable(r);
+    }
     ap_set_content_type_ex(r, "application/json", 1);
     ap_set_content_length(r, (apr_off_t)len);
     if (!r->header_only) {
@@ -146,31 +154,68 @@ static int answer_json(request_rec *r, const char *json, apr_size_t len)
     return OK;
 }
 
+/* The page's own files, below its own URI so that Require covers them, too. */
+static int answer_part(request_rec *r, const char *part)
+{
+    bool is_style = strcmp(part, "style") == 0;
+    const char *text = is_style ? status_style : status_script;
+
+    if (!is_style && strcmp(part, "script") != 0) {
+        return HTTP_NOT_FOUND;
+    }
+    ap_set_content_type_ex(r, is_style ? "text/css; charset=utf-8"
+                                       : "text/javascript; charset=utf-8", 1);
+    apr_table_setn(r->headers_out, "Cache-Control", "max-age=3600");
+    ap_set_content_length(r, (apr_off_t)strlen(text));
+    if (!r->header_only) {
+        ap_rputs(text, r);
+    }
+    return OK;
+}
+
+static int answer(request_rec *r, apr_table_t *args)
+{
+    const char *name = apr_table_get(args, "format");
+    const struct form *form;
+
+    if (name == NULL) {
+        name = apr_table_get(args, "auto") ? "auto" : "html";
+    }
+    if (strcmp(name, "json") == 0) {
+        return answer_json(r);
+    }
+    form = find_form(name);
+    if (form == NULL) {
+        return HTTP_NOT_FOUND;
+    }
+    if (form->put == status_page) {
+        set_page_headers(r, args);
+    }
+    return answer_form(r, form);
+}
+
 int status_handler(request_rec *r)
 {
-    struct child *child = config_once(r->server)->child;
-    const char *json;
-    apr_size_t len;
-    apr_status_t rv;
-    char text[200];
+    apr_table_t *args;
 
     if (r->handler == NULL || strcmp(r->handler, STATUS_HANDLER) != 0) {
         return DECLINED;
     }
     r->allowed |= AP_METHOD_BIT << M_GET;
+    if (status_actions_allowed(r)) {
+        r->allowed |= AP_METHOD_BIT << M_POST;
+        if (r->method_number == M_POST) {
+            return status_act(r);
+        }
+    }
     if (r->method_number != M_GET) {
-        return DECLINED;
+        return HTTP_METHOD_NOT_ALLOWED;
     }
-    rv = child_status(child, &json, &len, r->pool);
-    if (rv != APR_SUCCESS) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "no status: %s",
-                      apppool_strerror(rv, text, sizeof(text)));
-        apr_table_setn(r->err_headers_out, "Retry-After", "1");
-        return HTTP_SERVICE_UNAVAILABLE;
-    }
+    ap_args_to_table(r, &args);
     apr_table_setn(r->headers_out, "Cache-Control", "no-store");
-    if (r->args != NULL && strcmp(r->args, "format=json") == 0) {
-        return answer_json(r, json, len);
+    apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
+    if (apr_table_get(args, "part") != NULL) {
+        return answer_part(r, apr_table_get(args, "part"));
     }
-    return answer_html(r, json, len);
+    return answer(r, args);
 }

@@ -180,6 +180,8 @@ void core_restart(struct core_app *app, int64_t now_us)
     if (app->core->stopping || app->removed) {
         return;
     }
+    /* One that did not start is to be tried, or nobody would learn. */
+    app->awake = app->awake || app->failures > 0;
     core_backoff_end(app);
     app->restarting = true;
     restart_age(app);

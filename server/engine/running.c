@@ -4,6 +4,7 @@
  */
 #include "running.h"
 
+#include <apr_general.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -470,7 +471,8 @@ static char *describe_failure(struct running *running, const char *end)
 /* A traceback stays readable: one line of the log for each of its lines. */
 static void log_failure(const struct running *running, const char *text)
 {
-    running_log(running, LOG_LEVEL_ERROR, "could not be started:");
+    running_log(running, LOG_LEVEL_ERROR, "could not be started (error %s):",
+                running->definition->error_id);
     while (*text != '\0') {
         size_t len = strcspn(text, "\n");
 
@@ -479,11 +481,24 @@ static void log_failure(const struct running *running, const char *text)
     }
 }
 
+/* Short, and never the same within a log that anybody reads. */
+static void note_failure(struct definition *definition)
+{
+    unsigned char random[ERROR_ID_LEN / 2];
+
+    apr_generate_random_bytes(random, sizeof random);
+    for (size_t i = 0; i < sizeof random; i++) {
+        snprintf(definition->error_id + 2 * i, 3, "%02x", random[i]);
+    }
+    definition->error_us = engine_now(definition->engine);
+}
+
 static void fail(struct running *running, const char *end)
 {
     char *text = describe_failure(running, end);
 
     running->failed = true;
+    note_failure(running->definition);
     log_failure(running, text);
     core_spawn_failed(running->core, text, engine_now(running->engine));
     free(text);

@@ -153,7 +153,9 @@ static void add_process(void *baton, struct core_process *process)
 
 /* Applications --------------------------------------------------------------- */
 
-static const char *app_state(const struct core_app_view *view)
+/* One that did not start counts as failed while it backs off; then the next
+ * request tries again. */
+static const char *app_state(const struct core_app_view *view, int64_t now_us)
 {
     if (view->processes > view->starting + view->retiring) {
         return "running";
@@ -161,7 +163,7 @@ static const char *app_state(const struct core_app_view *view)
     if (view->starting > 0) {
         return "starting";
     }
-    return view->retry_at_us > 0 ? "failed" : "stopped";
+    return view->retry_at_us > now_us ? "failed" : "stopped";
 }
 
 static json_t *limits_of(const struct definition *d)
@@ -236,7 +238,7 @@ static void put_state(json_t *object, const struct engine *engine,
     core_app_view(app, &view);
     more = json_pack(
         "{s:s, s:i, s:f, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:i, s:o, s:o}",
-        "state", app_state(&view),
+        "state", app_state(&view, engine_now(engine)),
         "waiting", (int)view.waiting,
         "oldest_wait_s", seconds_since(engine, view.oldest_wait_us),
         "waits_s", waits_of(engine, app),
@@ -245,8 +247,8 @@ static void put_state(json_t *object, const struct engine *engine,
         "failed_spawns", (json_int_t)view.failed_spawns,
         "refused", (json_int_t)view.refused,
         "died", (json_int_t)view.died,
-        "retry_in_s", view.retry_at_us > 0
-            ? -seconds_since(engine, view.retry_at_us) : 0.0,
+        "retry_in_s", view.retry_at_us > engine_now(engine)
+            ? seconds(view.retry_at_us - engine_now(engine)) : 0.0,
         "release", (int)view.release,
         "last_error", view.last_error != NULL ? text(view.last_error)
                                               : json_null(),

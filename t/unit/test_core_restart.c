@@ -271,6 +271,27 @@ START_TEST(a_sleeping_application_is_restarted_at_once)
 }
 END_TEST
 
+START_TEST(a_restart_of_one_that_did_not_start_tries_again)
+{
+    struct world *w = world_new(4);
+    struct core_app *app = world_app(w);
+
+    get(w, app, "a");
+    failed(w, 1, "no module");
+    gone(w, 1);
+    forget(w);
+    core_restart(app, w->now);
+    expect(w, "start 2");
+    failed(w, 2, "still no module");
+    gone(w, 2);
+    expect(w, "unchanged: still no module");
+    core_restart(app, w->now);
+    ready(w, 3);
+    expect(w, "start 3, restarted");
+    world_free(w);
+}
+END_TEST
+
 START_TEST(without_rolling_the_old_ones_end_first)
 {
     struct core_app_limits limits = world_limits();
@@ -439,6 +460,7 @@ int main(void)
         a_new_preloader_that_fails_leaves_the_old_processes,
         a_restart_while_the_preloader_starts_loads_anew,
         a_sleeping_application_is_restarted_at_once,
+        a_restart_of_one_that_did_not_start_tries_again,
         without_rolling_the_old_ones_end_first,
         a_process_never_serves_more_than_max_requests,
         the_successor_is_up_before_max_requests_are_used,

@@ -269,7 +269,6 @@ START_TEST(a_restart_or_changed_code_ends_back_off)
     gone(w, 1);
     forget(w);
     core_restart(app, w->now);
-    expect(w, "restarted");
     get(w, app, "b");
     expect(w, "start 2");
     failed(w, 2, "oops");

@@ -318,6 +318,13 @@ class Httpd:
         return Proc(found[0]) if found else None
 
     @property
+    def engines(self):
+        """The pool server's engine; none or one."""
+        return [Proc(pid) for pid, e in entries_named("apppool-engine").items()
+                if self.master and e.ppid == self.master.pid
+                and e.state != "Z"]
+
+    @property
     def applications(self):
         """Everything below the master that is not the server itself."""
         master = self.master
