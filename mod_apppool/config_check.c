@@ -81,6 +81,26 @@ static int check_users(server_rec *s, const struct pool_settings *once,
     return status;
 }
 
+static bool sets(const struct definition *d, const char *name)
+{
+    return d->place->setenv != NULL &&
+           apr_hash_get(d->place->setenv, name, APR_HASH_KEY_STRING) != NULL;
+}
+
+/* What php-cgi would do on its own and the pool does instead; NULL: nothing. */
+static const char *php_contradiction(const struct definition *d)
+{
+    if (sets(d, "PHP_FCGI_CHILDREN")) {
+        return "PHP_FCGI_CHILDREN is not for a pool, which starts processes "
+               "itself; say PoolMaxPerApp";
+    }
+    if (sets(d, "PHP_FCGI_MAX_REQUESTS")) {
+        return "PHP_FCGI_MAX_REQUESTS is not for a pool, which counts requests "
+               "itself; say PoolMaxRequests";
+    }
+    return NULL;
+}
+
 /* What goes together in a type's own words; NULL: all does. */
 static const char *contradiction(const struct definition *d)
 {
@@ -115,7 +135,7 @@ static const char *contradiction(const struct definition *d)
     if (!type->can_be_smart && d->place->spawn_method == SPAWN_SMART) {
         return "PoolSpawnMethod smart is for rack, wsgi and psgi; say direct";
     }
-    return NULL;
+    return d->site.type == TYPE_PHP ? php_contradiction(d) : NULL;
 }
 
 static int check_types(server_rec *s, const struct definitions *all)

@@ -241,7 +241,8 @@ static void walk_naming_sections(struct walk *walk)
             &APR_ARRAY_IDX(walk->sections, i, struct section);
         bool plain = section->regex == NULL && !section->wild;
 
-        if (section->place->app_root.value != NULL) {
+        if (section->place->app_root.value != NULL ||
+            section->place->app_type.value != NULL) {
             start_walk(walk, plain && !section->is_location ? section->path
                                                             : NULL,
                        plain && section->is_location ? section->path : NULL,

@@ -255,7 +255,7 @@ static void prepare(struct work *w, enum apppool_session_protocol number)
     if (number != w->spoken) {
         w->spoken = number;
         w->request = request_of(w->r, protocol, w->place, &w->body,
-                                w->found->script_name);
+                                w->found->script_name, &w->found->script);
         w->head = protocol->make_head(&w->request, &w->head_len);
     }
     exchange_prepare(&w->exchange, protocol, &w->request, w->head,
@@ -383,9 +383,11 @@ int handler_application(request_rec *r)
     const char *why = NULL;
     int status;
 
-    if (r->handler == NULL || strcmp(r->handler, APPLICATION_HANDLER) != 0 ||
-        resolve_found(r) == NULL) {
+    if (r->handler == NULL || strcmp(r->handler, APPLICATION_HANDLER) != 0) {
         return DECLINED;
+    }
+    if (resolve_found(r) == NULL) { /* whoever said so, no source is sent */
+        return script_is_there(r) ? HTTP_FORBIDDEN : DECLINED;
     }
     w = apr_pcalloc(r->pool, sizeof(*w));
     w->r = r;

@@ -95,7 +95,8 @@ static bool wants_upgrade(request_rec *r)
 
 struct app_request request_of(request_rec *r, const struct protocol *protocol,
                               const struct place_config *place,
-                              const struct body *body, const char *base_uri)
+                              const struct body *body, const char *base_uri,
+                              const struct script *script)
 {
     struct app_request request = {.p = r->pool, .method = r->method,
                                   .body_len = body->len,
@@ -106,8 +107,13 @@ struct app_request request_of(request_rec *r, const struct protocol *protocol,
         request.wants_upgrade = wants_upgrade(r);
         request.headers = headers_of(r, place, request.wants_upgrade);
     } else {
+        apr_table_t *env = environment_of_request(r, base_uri);
+
         request.target = target_as_sent(r);
-        request.env = environment_of_request(r, base_uri);
+        if (script->filename != NULL) {
+            script_variables(r, script, env);
+        }
+        request.env = env;
     }
     return request;
 }

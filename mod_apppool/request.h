@@ -8,10 +8,15 @@
 #include "body.h"
 #include "config.h"
 #include "protocol.h"
+#include "script.h"
 
-/* base_uri: as environment_of_request(). Everything lives in r->pool. */
+/*
+ * base_uri: as environment_of_request(). script: php's, without a filename in
+ * other languages. Everything lives in r->pool.
+ */
 struct app_request request_of(request_rec *r, const struct protocol *protocol,
                               const struct place_config *place,
-                              const struct body *body, const char *base_uri);
+                              const struct body *body, const char *base_uri,
+                              const struct script *script);
 
 #endif

@@ -215,6 +215,11 @@ static bool look_for_application(request_rec *r)
     return state->script_name != NULL && detect(r, &state->site);
 }
 
+static bool is_php(request_rec *r)
+{
+    return state_of(r)->site.type == TYPE_PHP;
+}
+
 /* Does an application answer here, when no file does? Fills r's state. */
 static bool find_application(request_rec *r)
 {
@@ -222,15 +227,31 @@ static bool find_application(request_rec *r)
 
     if (state->looked_for != r->uri) {
         state->looked_for = r->uri;
-        state->belongs = look_for_application(r);
+        state->belongs = look_for_application(r) &&
+                         (!is_php(r) || state->site.startup_file != NULL);
     }
     return state->belongs;
 }
 
-/* What the admin or another module gave the request to keeps it. */
-static bool is_unhandled(const request_rec *r)
+/* As php modules of other kinds have it: their handler is no claim here. */
+static bool is_php_handler(const char *handler)
 {
-    return r->handler == NULL || strcmp(r->handler, DIR_MAGIC_TYPE) == 0;
+    static const char type[] = "application/x-httpd-php";
+
+    return strncmp(handler, type, sizeof(type) - 1) == 0;
+}
+
+/*
+ * What the admin or another module gave the request to keeps it. A request that
+ * became another one (mod_dir, mod_negotiation) has our handler from that one,
+ * but has not been claimed itself.
+ */
+static bool is_unhandled(request_rec *r)
+{
+    return r->handler == NULL || strcmp(r->handler, DIR_MAGIC_TYPE) == 0 ||
+           (strcmp(r->handler, APPLICATION_HANDLER) == 0 &&
+            !state_of(r)->is_application) ||
+           (script_is_there(r) && is_php_handler(r->handler));
 }
 
 static bool is_file(const request_rec *r)
@@ -259,6 +280,42 @@ static void claim(request_rec *r)
     state->is_application = true;
     r->handler = APPLICATION_HANDLER;
     r->finfo.filetype = APR_NOFILE;
+    if (is_php(r)) {
+        state->script = script_of_front(r, &state->site, state->script_name);
+    }
+}
+
+static bool rejects_path_info(const request_rec *r)
+{
+    return r->used_path_info == AP_REQ_REJECT_PATH_INFO &&
+           r->path_info != NULL && r->path_info[0] != '\0';
+}
+
+/*
+ * A .php file: the site's, wherever an Alias leads to it. Its source is never
+ * sent, so one that must not run is refused here.
+ */
+static int run_script(request_rec *r)
+{
+    struct resolved *state = state_of(r);
+    const struct place_config *place = config_place(r->per_dir_config);
+    bool has_root = site_find(r->pool, place, r->server, ap_document_root(r),
+                              site_base_uri(r->server, r->uri), &state->site);
+
+    if (!is_php(r)) {
+        return DECLINED;
+    }
+    if (!has_root) {
+        return HTTP_FORBIDDEN; /* PoolEnabled off */
+    }
+    if (rejects_path_info(r)) {
+        return HTTP_NOT_FOUND;
+    }
+    state->script_name = "";
+    state->script = script_of_file(r);
+    state->is_application = true;
+    r->handler = APPLICATION_HANDLER;
+    return OK;
 }
 
 static bool is_regular(const char *path)
@@ -323,8 +380,8 @@ static bool may_have_index(request_rec *r)
 {
     struct child *child = config_once(r->server)->child;
 
-    if (r->method_number != M_GET) {
-        return false;
+    if (r->method_number != M_GET && !is_php(r)) {
+        return false; /* php: it may run the index for any method */
     }
     if (!ends_in_slash(r->uri)) {
         return has_index(r);
@@ -336,7 +393,13 @@ static bool may_have_index(request_rec *r)
 
 int resolve_before_dir(request_rec *r)
 {
-    if (!is_unhandled(r) || is_file(r)) {
+    if (!is_unhandled(r)) {
+        return DECLINED;
+    }
+    if (script_is_there(r)) {
+        return run_script(r);
+    }
+    if (is_file(r)) {
         return DECLINED;
     }
     if (!find_application(r)) {
@@ -359,10 +422,13 @@ int resolve_after_dir(request_rec *r)
 {
     struct child *child = config_once(r->server)->child;
 
-    if (!is_unhandled(r) || is_file(r)) {
+    if (!is_unhandled(r)) {
         return DECLINED;
     }
-    if (!find_application(r)) {
+    if (script_is_there(r)) {
+        return run_script(r);
+    }
+    if (is_file(r) || !find_application(r)) {
         return DECLINED;
     }
     if (is_folder(r) && r->method_number == M_GET && ends_in_slash(r->uri)) {

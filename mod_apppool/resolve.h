@@ -3,11 +3,13 @@
  * resolve.h - which requests are an application's (DIRECTIVES).
  *
  * Hooks of httpd, in the order they run. What they find is kept with the
- * request for the handler.
+ * request for the handler. A php application gets the .php files that httpd
+ * finds, and what matches no file only where it has a front controller.
  */
 #ifndef MOD_APPPOOL_RESOLVE_H
 #define MOD_APPPOOL_RESOLVE_H
 
+#include "script.h"
 #include "site.h"
 
 #define APPLICATION_HANDLER "apppool-application"
@@ -20,6 +22,7 @@ struct resolved {
     bool belongs;            /* an application answers if no file does */
     const char *looked_for;  /* the uri that `belongs` was found for */
     bool is_application;     /* claimed: no file does */
+    struct script script;    /* php: the file that it runs */
 };
 
 /* Before all who translate: what the client asked for. */

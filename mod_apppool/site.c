@@ -157,7 +157,17 @@ static void find_by_docroot(apr_pool_t *p, const char *docroot,
     if (len > public_len && strcmp(folder + len - public_len, PUBLIC) == 0) {
         site->root = apr_pstrmemdup(p, folder, len - public_len);
         site->detected = true;
+    } else if (site->type == TYPE_PHP) {
+        site->root = folder; /* its files lie below DocumentRoot */
     }
+}
+
+/* <Directory> with PoolAppType php: the folder is the application. */
+static bool is_php_section(const struct place_config *place,
+                           const struct site *site)
+{
+    return site->type == TYPE_PHP && place->app_type.directory != NULL &&
+           place->app_root.value == NULL;
 }
 
 bool site_find(apr_pool_t *p, const struct place_config *place,
@@ -171,7 +181,9 @@ bool site_find(apr_pool_t *p, const struct place_config *place,
     if (!config_enabled(place)) {
         return false;
     }
-    if (top_root != NULL && place->app_root.server == NULL) {
+    if (is_php_section(place, site_r)) {
+        site_r->root = site_clean_folder(p, place->app_type.directory);
+    } else if (top_root != NULL && place->app_root.server == NULL) {
         find_by_section(place, s, site_r);
     } else if (base != NULL) {
         find_by_base_uri(p, base, top_root, docroot, site_r);

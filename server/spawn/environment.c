@@ -120,6 +120,14 @@ static void set_number(struct variables *v, const char *name, long number)
     set_value(v, name, text);
 }
 
+/* One request at a time and no end of its own, whatever PoolSetEnv says:
+ * PoolMaxRequests counts, and no request meets a php-cgi that is leaving. */
+static void set_php(struct variables *v)
+{
+    set_number(v, "PHP_FCGI_CHILDREN", 0);
+    set_number(v, "PHP_FCGI_MAX_REQUESTS", 0);
+}
+
 char **environment_make(const struct spawn *spawn)
 {
     struct variables v = { .list = NULL };
@@ -142,6 +150,8 @@ char **environment_make(const struct spawn *spawn)
     } else if (spawn->type == TYPE_COMMAND) {
         set_number(&v, "LISTEN_FDS", 1);
         set_number(&v, "LISTEN_PID", (long)getpid());
+    } else if (spawn->type == TYPE_PHP) {
+        set_php(&v);
     }
     return v.list;
 }

@@ -107,6 +107,18 @@ static void use_root_owner(struct spawn *spawn)
     spawn->owner = st.st_uid;
 }
 
+/* php: the front controller. The root's owner counts, not the file's. */
+static void check_front(const struct spawn *spawn, const char *name)
+{
+    struct stat st;
+
+    if (name != NULL && fstatat(spawn->root_fd, name, &st, 0) < 0 &&
+        errno == ENOENT) {
+        spawn_fail(spawn, "There is no file %s in %s (PoolStartupFile).", name,
+                   spawn->root);
+    }
+}
+
 void type_find(struct spawn *spawn)
 {
     const char *name = wire_get_text(&spawn->define, FIELD_STARTUP_FILE, NULL);
@@ -115,6 +127,7 @@ void type_find(struct spawn *spawn)
                                                   TYPE_AUTO);
     if (spawn->type == TYPE_COMMAND || spawn->type == TYPE_PHP) {
         use_root_owner(spawn);
+        check_front(spawn, name);
     } else if (name != NULL) {
         use_named_file(spawn, name);
     } else {

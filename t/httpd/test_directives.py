@@ -98,6 +98,9 @@ CONTRADICTIONS = [
     ("PoolAppCommand x\nPoolThreads 2", "PoolThreads is for"),
     ("PoolAppType asgi\nPoolSpawnMethod smart", "PoolSpawnMethod smart is for"),
     ("PoolStartupFile server", "needs PoolAppType"),
+    ("PoolAppType php\nPoolSetEnv PHP_FCGI_CHILDREN 4", "PoolMaxPerApp"),
+    ("PoolAppType php\nPoolSetEnv PHP_FCGI_MAX_REQUESTS 500",
+     "PoolMaxRequests"),
 ]
 ONCE_ONLY = ["PoolMax 3", "PoolMaxIdleTime 3", "PoolServerUser backup",
              "PoolUserSwitching off", "PoolLowestUser nobody",

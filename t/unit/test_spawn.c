@@ -488,10 +488,11 @@ START_TEST(preloading_what_has_no_preloader_ends_after_its_report)
 }
 END_TEST
 
-START_TEST(php_finds_its_listener_at_0_only)
+static void set_php(void)
 {
     static const char script[] =
-        "#!/bin/sh\nreadlink /proc/$$/fd/0; ls /proc/$$/fd | tr '\\n' ' '\n";
+        "#!/bin/sh\nreadlink /proc/$$/fd/0; ls /proc/$$/fd | tr '\\n' ' '\n"
+        "env | grep PHP_FCGI\n";
     char named[256];
     int fd = open(path_of("php"), O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
     int n = snprintf(named, sizeof(named), "PoolPhp=%s", path_of("php"));
@@ -502,9 +503,26 @@ START_TEST(php_finds_its_listener_at_0_only)
     wire_put_text(&define, FIELD_ROOT, root);
     wire_put_u32(&define, FIELD_TYPE, TYPE_PHP);
     wire_put_bytes(&define, FIELD_INTERPRETERS, named, (size_t)n + 1);
+}
+
+START_TEST(php_finds_its_listener_at_0_only)
+{
+    set_php();
     run();
     assert_printed("socket:");
     assert_printed("\n0 1 10 2 "); /* 10: the script, held by the shell */
+}
+END_TEST
+
+START_TEST(php_neither_forks_nor_ends_by_itself)
+{
+    static const char setenv[] = "PHP_FCGI_CHILDREN=4\0PHP_FCGI_MAX_REQUESTS=5";
+
+    set_php();
+    wire_put_bytes(&define, FIELD_SETENV, setenv, sizeof(setenv));
+    run();
+    assert_printed("PHP_FCGI_CHILDREN=0\n");
+    assert_printed("PHP_FCGI_MAX_REQUESTS=0\n");
 }
 END_TEST
 
@@ -814,6 +832,15 @@ START_TEST(missing_usual_interpreter_is_named_with_its_package)
 }
 END_TEST
 
+START_TEST(front_controller_that_is_not_there_is_named)
+{
+    set_php();
+    wire_put_text(&define, FIELD_STARTUP_FILE, "public/front.php");
+    run();
+    assert_error("no file public/front.php");
+}
+END_TEST
+
 START_TEST(application_does_not_outlive_a_master_that_has_gone)
 {
     options.parent = 1; /* not who started it */
@@ -882,6 +909,7 @@ int main(void)
     tcase_add_test(what, each_language_runs_its_loader_with_its_interpreter);
     tcase_add_test(what, preloading_what_has_no_preloader_ends_after_its_report);
     tcase_add_test(what, php_finds_its_listener_at_0_only);
+    tcase_add_test(what, php_neither_forks_nor_ends_by_itself);
     tcase_add_test(what, missing_root_says_which_part_is_missing);
     tcase_add_test(what, root_that_is_a_file_or_relative_is_refused);
     tcase_add_test(what, link_to_the_public_folder_leads_to_the_root_around_it);
@@ -890,6 +918,7 @@ int main(void)
     add_users(suite);
     tcase_add_test(wrong, missing_interpreter_is_named_with_its_directive);
     tcase_add_test(wrong, missing_usual_interpreter_is_named_with_its_package);
+    tcase_add_test(wrong, front_controller_that_is_not_there_is_named);
     tcase_add_test(wrong, application_does_not_outlive_a_master_that_has_gone);
     tcase_add_test(wrong, damaged_definition_is_an_error);
     srunner_run_all(runner, CK_NORMAL);
