@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""apppool_start.py - what every loader in Python does before it serves.
+
+Reading the command line, reporting to the pool, making the interpreter look as
+if it had been started for the application, importing its startup file.
+"""
+
+import faulthandler
+import importlib.machinery
+import importlib.util
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+
+# One packet on the report socket (README).
+MAX_PACKET = 8000
+
+
+def log(text):
+    """Write to the log in one piece, whatever became of sys.stderr."""
+    try:
+        os.write(2, text.encode("utf-8", "backslashreplace"))
+    except OSError:
+        pass
+
+
+def log_threads(who):
+    """Where each thread is just now."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    text = ["%s: backtraces of process %d\n" % (who, os.getpid())]
+    for ident, frame in sys._current_frames().items():
+        text.append("Thread %s:\n" % names.get(ident, ident))
+        text += traceback.format_stack(frame)
+    log("".join(text))
+
+
+class Report:
+    """The socket over which the pool hears how the start went."""
+
+    def __init__(self, fd):
+        os.set_inheritable(fd, False)
+        self._socket = socket.socket(fileno=fd)
+
+    def fileno(self):
+        return self._socket.fileno()
+
+    def ready(self):
+        self._send(b"READY")
+
+    def error(self, text):
+        data = text.encode("utf-8", "backslashreplace") or b"unknown"
+        step = MAX_PACKET - len(b"ERROR ")
+        for start in range(0, len(data), step):
+            self._send(b"ERROR " + data[start:start + step])
+
+    def _send(self, packet):
+        try:
+            self._socket.send(packet, socket.MSG_NOSIGNAL)
+        except OSError as error:
+            log("loader: no pool to report to (%s): %s\n"
+                % (error, packet.decode("utf-8", "replace")))
+
+
+class Options:
+    """The command line; whoever calls us is the pool, nobody else."""
+
+    def __init__(self, words):
+        given = dict(zip(words[::2], words[1::2]))
+        self.startup_file = given["--startup-file"]
+        self.listen = int(given["--listen"])
+        self.report = int(given["--report"])
+        self.base_uri = given.get("--base-uri", "")
+
+
+class LoadError(Exception):
+    """The application cannot be loaded; the text is for the admin."""
+
+
+class FreshFileLoader(importlib.machinery.SourceFileLoader):
+    """Compiles the startup file each time: the cache in __pycache__ tells
+    files of one size and second apart no better than a restart that follows a
+    deployment at once, and one file is quickly compiled."""
+
+    def get_code(self, fullname):
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
+def import_file(path):
+    """The startup file as a module that is called like it."""
+    name = os.path.splitext(os.path.basename(path))[0]
+    if not name.isidentifier() or name in sys.modules:
+        name = "_apppool_application"
+    path = os.path.abspath(path)
+    loader = FreshFileLoader(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    loader.exec_module(module)
+    return module
+
+
+def explain(error, path):
+    """The text of an ERROR report: what the admin needs, then all we know."""
+    if isinstance(error, LoadError):
+        return str(error)
+    trace = error.__traceback__
+    while trace and is_ours(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    text = "".join(traceback.format_exception(type(error), error, trace))
+    if isinstance(error, SystemExit):
+        return "%s called sys.exit() while it was loaded.\n%s" % (path, text)
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        text += missing_module(error.name)
+    return "%s could not be loaded.\n%s" % (path, text)
+
+
+def missing_module(name):
+    return ("The module %s is not installed for %s. Install it there, with "
+            "\"%s -m pip install\" or as a package of the system, or name the "
+            "interpreter of the application's virtual environment with "
+            "PoolPython.\n" % (name, sys.executable, sys.executable))
+
+
+def is_ours(filename):
+    return (os.path.dirname(filename) == os.path.dirname(__file__)
+            or filename.startswith("<frozen importlib"))
+
+
+def prepare_interpreter(startup_file):
+    """Make the interpreter look as if it had been started for the file."""
+    own = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [p for p in sys.path if os.path.abspath(p) != own]
+    sys.path.insert(0, os.getcwd())
+    sys.argv[:] = [startup_file]
+    sys.stdout.reconfigure(line_buffering=True)
+    faulthandler.enable()       # a crash in C code leaves a backtrace
+
+
+def ignore_signals():
+    """By handlers, not SIG_IGN: the application's programs would inherit
+    that. Called after loading, which may have changed them."""
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGHUP, lambda *_: None)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+
+def set_title(kind):
+    """What ps and top show beside the command line."""
+    title = "%s: %s" % (kind, os.path.basename(os.getcwd()))
+    try:
+        with open("/proc/self/comm", "w") as comm:
+            comm.write(title[:15])
+    except OSError:
+        pass
