@@ -13,6 +13,7 @@
 
 #include "admin.h"
 #include "client.h"
+#include "confine.h"
 #include "definition.h"
 #include "lease.h"
 #include "lend.h"
@@ -200,6 +201,7 @@ int engine_main(void)
         return 1;
     }
     engine->look = loop_timer_add(engine->loop, LOOK_US, on_look, engine);
+    confine();
     loop_run(engine->loop);
     engine_free(engine);
     apr_pool_destroy(pool);

@@ -7,6 +7,7 @@
 #define APPPOOL_MASTER_CHILD_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /*
@@ -20,6 +21,13 @@ int child_keep_descriptors(int *fds, unsigned n);
  * no way back. Only as root. 0 or -1 (errno).
  */
 int child_become_user(uid_t uid, gid_t gid);
+
+/*
+ * The same, but keep those capabilities of `set` (bits 1 << CAP_x, below 32)
+ * that we have, also across an exec. What a container does not have cannot be
+ * kept: then the program does with less.
+ */
+int child_become_user_keeping(uid_t uid, gid_t gid, uint32_t set);
 
 /* No signal is blocked, all are at their default. */
 void child_reset_signals(void);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -139,9 +140,12 @@ void engine_keeper_on_pong(struct master *m, struct wire_message *msg)
 
 /* Starting ------------------------------------------------------------------*/
 
+/* CAP_SYS_CHROOT is for its first step alone: see server/engine/confine.h. */
 static int become_engine_user(const struct master *m)
 {
-    return m->uid == 0 ? child_become_user(m->engine_uid, m->engine_gid) : 0;
+    return m->uid == 0 ? child_become_user_keeping(m->engine_uid, m->engine_gid,
+                                                   1u << CAP_SYS_CHROOT)
+                       : 0;
 }
 
 /* In the child. The log is at 2; standard output goes there, too. */

@@ -6,10 +6,8 @@
 
 #include <errno.h>
 #include <linux/capability.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -26,37 +24,11 @@
 
 /* Between fork and exec ------------------------------------------------------*/
 
-/* What a container does not have cannot be kept: then it looks at less. */
-static void keep_capabilities(void)
-{
-    struct __user_cap_header_struct header = {
-        .version = _LINUX_CAPABILITY_VERSION_3,
-    };
-    struct __user_cap_data_struct data[2];
-
-    if (syscall(SYS_capget, &header, data) < 0) {
-        return;
-    }
-    data[0].permitted &= KEPT_CAPABILITIES;
-    data[0].effective = data[0].permitted;
-    data[0].inheritable = data[0].permitted;
-    data[1] = (struct __user_cap_data_struct){ 0 };
-    syscall(SYS_capset, &header, data);
-    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH, 0, 0);
-    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SYS_PTRACE, 0, 0);
-}
-
 static int become_watcher(const struct master *m)
 {
-    if (m->uid != 0) {
-        return 0;
-    }
-    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
-        child_become_user(m->engine_uid, m->engine_gid) < 0) {
-        return -1;
-    }
-    keep_capabilities();
-    return 0;
+    return m->uid == 0 ? child_become_user_keeping(m->engine_uid, m->engine_gid,
+                                                   KEPT_CAPABILITIES)
+                       : 0;
 }
 
 static void run(const struct master *m, int socket)
