@@ -297,12 +297,13 @@ enum watch_seen {
     X(81, CHANNEL_NEW, FROM_MASTER, F(CLIENT) | F(CHANNEL), 0, 1, 2,          \
       "the engine's end and, when just made, the client's")                   \
     X(82, SPAWNED, FROM_MASTER, F(PROCESS) | F(APP) | F(PID), F(LISTENERS) |  \
-      F(PRELOADER) | F(LISTENER) | F(STATUS) | F(TYPE) | F(STICKY), 0, 1,     \
+      F(PRELOADER) | F(LISTENER) | F(STATUS) | F(STICKY), 0, 1,               \
       "it runs; its output. STATUS 1: told to a new engine, was READY")       \
     X(83, SPAWN_ERROR, FROM_MASTER, F(PROCESS) | F(STATUS) | F(MESSAGE), 0,   \
       0, 0, "it could not be started, errno; the number is gone")             \
     X(84, REPORTED, FROM_MASTER, F(PROCESS) | F(REPORT), 0, 0, 0,             \
-      "a packet from the process's report socket")                            \
+      "a packet from the process's report socket; its first one is told"      \
+      " to a new engine again")                                               \
     X(85, CONNECTED, FROM_MASTER, F(CLIENT) | F(SLOT) | F(PROCESS), 0, 1, 1,  \
       "the client's end of a connection to the process")                      \
     X(86, CONNECT_ERROR, FROM_MASTER, F(CLIENT) | F(SLOT) | F(PROCESS) |      \
@@ -338,7 +339,7 @@ enum watch_seen {
       "its peer closed it; no answer")                                        \
     X(104, ADOPT, FROM_ENGINE, F(APP) | F(ROOT), F(LOWER) | F(LOWEST_USER),   \
       0, 0, "a root that only a client named; APP 0: no template -> ADOPTED") \
-    X(105, READY, FROM_ENGINE, F(PROCESS), F(TYPE), 0, 0,                     \
+    X(105, READY, FROM_ENGINE, F(PROCESS), 0, 0, 0,                           \
       "the start is over, its time-out and patience too; no answer")         \
     X(106, KEEP, FROM_ENGINE, F(DRAINING), 0, 0, 0,                           \
       "what the next engine is to know; no answer")                           \

@@ -264,10 +264,9 @@ void link_limits(struct engine *engine)
            (uint32_t)(engine->limits.max_idle_us / APR_USEC_PER_SEC) });
 }
 
-void link_ready(struct engine *engine, uint32_t process,
-                enum apppool_type type)
+void link_ready(struct engine *engine, uint32_t process)
 {
-    SEND(engine, MSG_READY, { FIELD_PROCESS, process }, { FIELD_TYPE, type });
+    SEND(engine, MSG_READY, { FIELD_PROCESS, process });
 }
 
 void link_kill(struct engine *engine, uint32_t process, int signal)

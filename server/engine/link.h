@@ -20,8 +20,7 @@ void link_spawn(struct engine *engine, uint32_t process, uint32_t app,
                 unsigned listeners, uint64_t sticky);
 void link_fork(struct engine *engine, uint32_t process, uint32_t preloader,
                unsigned listener, uint64_t sticky);
-void link_ready(struct engine *engine, uint32_t process,
-                enum apppool_type type);
+void link_ready(struct engine *engine, uint32_t process);
 void link_kill(struct engine *engine, uint32_t process, int signal);
 void link_connect(struct engine *engine, uint32_t client, uint32_t slot,
                   uint32_t process, bool wait_accept);

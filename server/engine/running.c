@@ -240,7 +240,7 @@ static void remember(struct engine *engine, struct wire_message *m)
     running->forked_by = wire_get_u32(m, FIELD_PRELOADER, 0);
     running->listener = wire_get_u32(m, FIELD_LISTENER, 0);
     running->ready = wire_get_u32(m, FIELD_STATUS, 0) != 0;
-    running->type = wire_get_u32(m, FIELD_TYPE, definition->type);
+    running->type = definition->type; /* until its first report comes again */
     if (!running->preloader) {
         sticky_set(running, wire_get_u64(m, FIELD_STICKY, 0));
     }
@@ -273,6 +273,18 @@ static void probe(const struct running *running)
     link_connect(engine, 0, ++engine->probe_id, running->number, true);
 }
 
+static void act_on_type(struct running *running)
+{
+    const struct app_type *type = app_type(running->type);
+
+    if (running->preloader && !type->can_be_smart) {
+        running->failed = true; /* it ends by itself, and it is no failure */
+        core_preloader_is_useless(running->core, engine_now(running->engine));
+    } else if (!type->reports) {
+        probe(running);
+    }
+}
+
 static void take_over(struct running *running)
 {
     struct engine *engine = running->engine;
@@ -284,6 +296,9 @@ static void take_over(struct running *running)
     core_process_set_baton(running->core, running);
     if (running->preloader) {
         core_preloader_set_listeners(running->core, running->n_listeners);
+        if (!running->ready && running->type != TYPE_AUTO) {
+            act_on_type(running);
+        }
     } else if (!running->ready) {
         probe(running); /* what it reported may be lost */
     }
@@ -340,7 +355,7 @@ static void on_ready(struct running *running)
     running->ready = true;
     output_forget(running->output);
     running_log(running, LOG_LEVEL_INFO, "ready");
-    link_ready(running->engine, running->number, running->type);
+    link_ready(running->engine, running->number);
     metrics_spawned(running);
     core_process_ready(running->core, engine_now(running->engine));
     lease_recall(running->engine); /* of those that it replaces */
@@ -364,7 +379,8 @@ static void on_spawn_says(struct running *running, const char *text)
 {
     unsigned type;
 
-    if (sscanf(text, "type=%u uid=%*u user=%32s", &type, running->user) != 2 ||
+    if (running->user[0] != '\0' || /* by then it is the application's word */
+        sscanf(text, "type=%u uid=%*u user=%32s", &type, running->user) != 2 ||
         type > TYPE_COMMAND) {
         running_log(running, LOG_LEVEL_WARN, "odd report of its start");
         return;
@@ -373,14 +389,8 @@ static void on_spawn_says(struct running *running, const char *text)
     free(running->definition->user);
     running->definition->user = strdup(running->user);
     definition_set_type(running->definition, type);
-    if (running->core == NULL) {
-        return;
-    }
-    if (running->preloader && !app_type(type)->can_be_smart) {
-        running->failed = true; /* it ends by itself, and it is no failure */
-        core_preloader_is_useless(running->core, engine_now(running->engine));
-    } else if (!app_type(type)->reports) {
-        probe(running);
+    if (running->core != NULL) {
+        act_on_type(running);
     }
 }
 
@@ -417,17 +427,19 @@ void running_on_reported(struct engine *engine, struct wire_message *m)
     char text[8192 + 1];
     char *rest;
 
-    if (running == NULL || running->ready || len >= sizeof text) {
+    if (running == NULL || len >= sizeof text) {
         return;
     }
     memcpy(text, bytes, len);
     text[len] = '\0';
     rest = strchr(text, ' ');
     rest = rest != NULL ? rest + 1 : text + strlen(text);
-    if (strncmp(text, "READY", 5) == 0) {
-        on_ready_says(running, text);
-    } else if (strncmp(text, "SPAWN ", 6) == 0) {
+    if (strncmp(text, "SPAWN ", 6) == 0) {
         on_spawn_says(running, rest);
+    } else if (running->ready) {
+        return; /* it has nothing more to say that counts */
+    } else if (strncmp(text, "READY", 5) == 0) {
+        on_ready_says(running, text);
     } else if (strncmp(text, "ERROR ", 6) == 0 ||
                strncmp(text, "FAILED ", 7) == 0) {
         add_error(running, rest, len - (size_t)(rest - text));

@@ -53,7 +53,7 @@ static void tell_processes(struct master *m)
         const struct process *p = apr_hash_this_val(i);
 
         if (p->pid != 0) {
-            process_tell(p);
+            process_tell_again(p);
         }
     }
 }

@@ -190,6 +190,7 @@ static void release_listeners(struct process *p)
         }
     }
     free(p->listeners);
+    free(p->first_report);
     p->listeners = NULL;
 }
 
@@ -274,12 +275,44 @@ void process_tell(const struct process *p)
     }
     if (p->ready) {
         wire_put_u32(&msg, FIELD_STATUS, 1);
-        wire_put_u32(&msg, FIELD_TYPE, p->type);
     }
     if (p->output >= 0) {
         engine_link_put_copy(&msg, p->output);
     }
     engine_link_send(p->m, &msg);
+}
+
+void process_tell_again(const struct process *p)
+{
+    process_tell(p);
+    if (p->first_report != NULL) {
+        process_tell_report(p, p->first_report, p->first_report_len);
+    }
+}
+
+void process_tell_report(const struct process *p, const char *bytes,
+                         size_t len)
+{
+    struct wire_message msg;
+
+    wire_message_init(&msg);
+    wire_message_begin(&msg, MSG_REPORTED, 0);
+    wire_put_u32(&msg, FIELD_PROCESS, p->number);
+    wire_put_bytes(&msg, FIELD_REPORT, bytes, len);
+    engine_link_send(p->m, &msg);
+}
+
+void process_keep_report(struct process *p, const char *bytes, size_t len)
+{
+    if (p->first_report != NULL || len == 0) {
+        return;
+    }
+    p->first_report = malloc(len);
+    if (p->first_report == NULL) {
+        abort();
+    }
+    memcpy(p->first_report, bytes, len);
+    p->first_report_len = len;
 }
 
 /* What the engine says ------------------------------------------------------*/
@@ -338,6 +371,5 @@ void process_on_ready(struct master *m, struct wire_message *msg)
 
     if (p != NULL && p->pid != 0) {
         p->ready = true;
-        p->type = wire_get_u32(msg, FIELD_TYPE, TYPE_AUTO);
     }
 }

@@ -37,7 +37,10 @@ struct process {
     struct master *m;      /* borrowed */
     int output;            /* read end of stdout and stderr; owned; -1 */
     bool ready;
-    uint32_t type;         /* enum apppool_type; what the engine said at READY */
+    char *first_report;    /* first_report_len bytes, unread: what the next
+                              engine has to know; a fork has its preloader's.
+                              Owned; NULL: none yet */
+    size_t first_report_len;
     enum fork_state fork;
     struct report *report; /* shared with its preloader */
     LIST_ENTRY(process) of_report;
@@ -50,6 +53,9 @@ struct process *process_new(struct master *m, uint32_t number, uint32_t app);
 struct process *process_find(struct master *m, uint32_t number);
 struct process *process_find_pid(struct master *m, pid_t pid);
 struct process *process_find_session(struct master *m, pid_t session);
+
+/* Keep a copy of its first report; later ones do nothing. */
+void process_keep_report(struct process *p, const char *bytes, size_t len);
 
 /* Does any process run this definition? */
 bool process_uses(struct master *m, uint32_t app);
@@ -77,8 +83,11 @@ void process_failed(struct process *p, int error, const char *why);
 void process_free(struct process *p);
 void process_free_all(struct master *m);
 
-/* Tell the engine that it runs. */
+/* Tell the engine that it runs; a new engine also what it reported first. */
 void process_tell(const struct process *p);
+void process_tell_again(const struct process *p);
+void process_tell_report(const struct process *p, const char *bytes,
+                         size_t len);
 
 /* The engine has died: forks under way are for nobody now. */
 void process_cancel_forks(struct master *m);

@@ -90,15 +90,10 @@ static int receive(int fd, struct packet_in *in)
     return n > 0 || in->sender.pid != 0;
 }
 
-static void pass_on(const struct process *p, const struct packet_in *in)
+static void pass_on(struct process *p, const struct packet_in *in)
 {
-    struct wire_message msg;
-
-    wire_message_init(&msg);
-    wire_message_begin(&msg, MSG_REPORTED, 0);
-    wire_put_u32(&msg, FIELD_PROCESS, p->number);
-    wire_put_bytes(&msg, FIELD_REPORT, in->bytes, in->len);
-    engine_link_send(p->m, &msg);
+    process_keep_report(p, in->bytes, in->len);
+    process_tell_report(p, in->bytes, in->len);
 }
 
 static struct process *find_pid(const struct report *report, pid_t pid)

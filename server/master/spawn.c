@@ -348,6 +348,8 @@ void spawn_on_fork(struct master *m, struct wire_message *msg)
         return;
     }
     p->preloader = preloader->number;
+    process_keep_report(p, preloader->first_report,
+                        preloader->first_report_len);
     p->listener = index;
     p->listeners = calloc(1, sizeof(*p->listeners));
     if (p->listeners == NULL) {

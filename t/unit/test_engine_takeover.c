@@ -71,14 +71,15 @@ static void tell_generation(uint32_t generation)
 }
 
 /* Of a generation that is not the one told last. */
-static void tell_old_definition(uint32_t app, uint32_t generation)
+static void tell_old_definition(uint32_t app, uint32_t generation,
+                                enum apppool_type type)
 {
     struct wire_message out;
 
     begin(&out, MSG_DEFINE, 0);
     wire_put_u32(&out, FIELD_APP, app);
     wire_put_text(&out, FIELD_ROOT, ROOT);
-    wire_put_u32(&out, FIELD_TYPE, TYPE_WSGI);
+    wire_put_u32(&out, FIELD_TYPE, type);
     wire_put_u32(&out, FIELD_GENERATION, generation);
     finish(master, &out);
 }
@@ -126,8 +127,8 @@ END_TEST
 
 START_TEST(application_ends_with_the_last_client_of_its_generation)
 {
-    tell_old_definition(1, 3);
-    tell_old_definition(2, 4);
+    tell_old_definition(1, 3, TYPE_WSGI);
+    tell_old_definition(2, 4, TYPE_WSGI);
     tell_generation(7);
     tell_old_client(4);
     tell_start_anew();
@@ -138,6 +139,40 @@ START_TEST(application_ends_with_the_last_client_of_its_generation)
     expect(master, FROM_ENGINE, MSG_DROP_CLIENT);
     expect(master, FROM_ENGINE, MSG_FORGET);
     ck_assert_uint_eq(wire_get_u32(&m, FIELD_APP, 0), 2);
+}
+END_TEST
+
+static void tell_old_process(uint32_t process)
+{
+    struct wire_message out;
+
+    begin(&out, MSG_SPAWNED, 0);
+    wire_put_u32(&out, FIELD_PROCESS, process);
+    wire_put_u32(&out, FIELD_APP, APP);
+    wire_put_u32(&out, FIELD_PID, 1234);
+    wire_put_u32(&out, FIELD_STATUS, 1);
+    finish(master, &out);
+}
+
+/* The engine before has read what apppool-spawn found there; the application
+ * has no second say in it. */
+START_TEST(what_a_process_speaks_is_known_from_its_first_report)
+{
+    int app;
+
+    tell_old_definition(APP, 7, TYPE_AUTO);
+    tell_generation(7);
+    tell_old_process(5);
+    tell_report(5, "SPAWN type=4 uid=5 user=games");
+    tell_old_client(7);
+    tell_start_anew();
+    tell_report(5, "SPAWN type=2 uid=0 user=root");
+    say(MSG_GET, 2, FIELD_APP, APP);
+    expect(master, FROM_ENGINE, MSG_CONNECT);
+    app = tell_connected();
+    expect(channel, FROM_ENGINE, MSG_OFFER);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_PROTOCOL, 0), PROTOCOL_HTTP);
+    fd_close(&app);
 }
 END_TEST
 
@@ -160,6 +195,7 @@ int main(void)
                    client_of_before_goes_on_without_a_hello_and_with_leases);
     tcase_add_test(tcase,
                    application_ends_with_the_last_client_of_its_generation);
+    tcase_add_test(tcase, what_a_process_speaks_is_known_from_its_first_report);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);

@@ -465,6 +465,7 @@ START_TEST(next_engine_is_told_everything_in_order)
     world_expect(MSG_SPAWNED);
     ck_assert_uint_eq(field(FIELD_STATUS), 1);
     ck_assert_uint_eq(world.in.n_fds, 1);
+    assert_reported(process, "READY"); /* the first it said, once more */
     world_expect(MSG_SLOT_KEPT);
     ck_assert_uint_eq(field(FIELD_SLOT), 5);
     world_expect(MSG_START);
