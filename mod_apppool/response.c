@@ -11,6 +11,8 @@
 
 /* What an application may write after the header of a HEAD, 204 or 304. */
 #define DROP_MAX 65536
+/* How much HTTP/2 gets at once. */
+#define COPY_MOST 65536
 
 void response_init(struct response *response, request_rec *r,
                    const struct place_config *place,
@@ -160,8 +162,8 @@ bool response_is_full(const struct response *response)
            response->spool.file_len >= response->file_max;
 }
 
-/* Fill the brigade with the bytes up to `to`. */
-static apr_status_t fill(struct response *response, apr_off_t to,
+/* Fill the brigade with the bytes up to `to`; p: see spool_pass(). */
+static apr_status_t fill(struct response *response, apr_off_t to, bool copied,
                          apr_pool_t *p)
 {
     request_rec *r = response->r;
@@ -171,8 +173,10 @@ static apr_status_t fill(struct response *response, apr_off_t to,
         response->brigade = apr_brigade_create(r->pool,
                                                r->connection->bucket_alloc);
     }
-    rv = spool_pass(&response->spool, response->passed, to, response->brigade,
-                    p);
+    rv = copied ? spool_copy(&response->spool, response->passed, to,
+                             response->brigade)
+                : spool_pass(&response->spool, response->passed, to,
+                             response->brigade, p);
     response->passed = to;
     response->passed_any = true;
     return rv;
@@ -194,23 +198,43 @@ static void pass(struct response *response)
     }
 }
 
-void response_flush(struct response *response, apr_off_t most)
+/* One brigade, up to `to`, and on its way at once. */
+static void pass_up_to(struct response *response, apr_off_t to, bool copied)
 {
-    apr_bucket_alloc_t *alloc = response->r->connection->bucket_alloc;
-    apr_off_t to = spool_len(&response->spool);
     apr_status_t rv;
     apr_pool_t *p;
 
-    if (most > 0 && to - response->passed > most) {
-        to = response->passed + most;
-    }
     apr_pool_create(&p, response->r->pool);
-    rv = fill(response, to, p);
-    append(response, apr_bucket_flush_create(alloc));
+    rv = fill(response, to, copied, p);
+    append(response, apr_bucket_flush_create(
+                         response->r->connection->bucket_alloc));
     pass(response);
     apr_pool_destroy(p);
     if (rv != APR_SUCCESS) {
         response->broken = rv;
+    }
+}
+
+/*
+ * A flush means that all was written, and the spool can be reset; but not in
+ * HTTP/2. There mod_http2 keeps what it was given until the connection's own
+ * thread sends it: files without a bound, and without a copy. So it gets small
+ * copies, of which it takes a bounded number.
+ */
+void response_flush(struct response *response, apr_off_t most)
+{
+    bool copied = response->r->connection->master != NULL;
+    apr_off_t to = spool_len(&response->spool);
+
+    if (most > 0 && to - response->passed > most) {
+        to = response->passed + most;
+    }
+    while (copied && to - response->passed > COPY_MOST &&
+           response->broken == APR_SUCCESS) {
+        pass_up_to(response, response->passed + COPY_MOST, true);
+    }
+    if (response->broken == APR_SUCCESS) {
+        pass_up_to(response, to, copied);
     }
     if (response->passed == spool_len(&response->spool)) {
         spool_reset(&response->spool);
@@ -247,7 +271,7 @@ int response_finish(struct response *response, bool truncated)
     if (response->broken != APR_SUCCESS) {
         return OK;
     }
-    rv = fill(response, spool_len(&response->spool), r->pool);
+    rv = fill(response, spool_len(&response->spool), false, r->pool);
     if (response->unmeasured && !response->drops_body) {
         pass(response); /* without its end, else httpd would measure it */
     }

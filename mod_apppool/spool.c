@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define MEMORY_FIRST 8192
+#define COPY_SIZE 8192
 /* A bucket's length is a size_t and some filters add to it. */
 #define BUCKET_MAX ((apr_off_t)1 << 30)
 
@@ -211,6 +212,28 @@ apr_status_t spool_pass(const struct spool *spool, apr_off_t from,
     return from < to ? pass_file(spool, from - memory_len, to - memory_len,
                                  brigade, p)
                      : APR_SUCCESS;
+}
+
+apr_status_t spool_copy(const struct spool *spool, apr_off_t from,
+                        apr_off_t to, apr_bucket_brigade *brigade)
+{
+    char buffer[COPY_SIZE];
+    apr_status_t rv = APR_SUCCESS;
+
+    while (from < to && rv == APR_SUCCESS) {
+        const char *data;
+        apr_size_t len;
+
+        rv = spool_peek(spool, from, buffer, sizeof(buffer), &data, &len);
+        if (rv == APR_SUCCESS) {
+            if ((apr_off_t)len > to - from) {
+                len = (apr_size_t)(to - from);
+            }
+            rv = apr_brigade_write(brigade, NULL, NULL, data, len);
+            from += (apr_off_t)len;
+        }
+    }
+    return rv;
 }
 
 void spool_reset(struct spool *spool)

@@ -52,6 +52,10 @@ apr_status_t spool_pass(const struct spool *spool, apr_off_t from,
                         apr_off_t to, apr_bucket_brigade *brigade,
                         apr_pool_t *p);
 
+/* Append a copy of the bytes from..to, which no later spool_reset() touches. */
+apr_status_t spool_copy(const struct spool *spool, apr_off_t from,
+                        apr_off_t to, apr_bucket_brigade *brigade);
+
 /* Forget all bytes. Allowed only when nothing passed is on its way any more. */
 void spool_reset(struct spool *spool);
 
