@@ -363,6 +363,9 @@ module Apppool
 
   # Turns the request's variables into a Rack environment.
   class Environment
+    # What does not stand in a path as it is (RFC 3986, 3.3).
+    ENCODED = %r{[^A-Za-z0-9\-._~!$&'()*+,;=:@/]}.freeze
+
     def initialize(multithread)
       @base = {
         'rack.version' => [1, 3],
@@ -393,21 +396,25 @@ module Apppool
       env['REQUEST_SCHEME'] == 'https' ? 'https' : 'http'
     end
 
-    # Rack's is not decoded: it is taken from the URI as sent, unless httpd
-    # has rewritten the path since.
+    # Rack's is not decoded: it is taken from the URI as sent, or encoded anew
+    # where httpd has rewritten the path since.
     def path_info(env)
       path = env['PATH_INFO'] || ''
       raw = env['REQUEST_URI'] || ''
-      return path unless raw.include?('%')
+      return path unless raw.include?('%') || path.match?(ENCODED)
       raw = raw.sub(%r{\A[a-z][a-z0-9+.-]*://[^/?]*}i, '').sub(/\?.*\z/m, '')
       raw = raw.delete_prefix(env['SCRIPT_NAME'] || '')
       decoded = unescape(raw)
       # With AllowEncodedSlashes NoDecode httpd leaves %2F in PATH_INFO.
-      decoded == path || decoded == unescape(path) ? raw : path
+      decoded == path || decoded == unescape(path) ? raw : escape(path)
     end
 
     def unescape(text)
       text.gsub(/%\h\h/) { |code| code[1, 2].hex.chr }
+    end
+
+    def escape(path)
+      path.b.gsub(ENCODED) { |byte| format('%%%02X', byte.ord) }
     end
   end
 

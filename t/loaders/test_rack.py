@@ -38,6 +38,8 @@ def run(start, folder):
     ("/a%2Fb%20c", "", "/a%2Fb c", "/a%2Fb%20c"),       # NoDecode
     ("/base/x%20y?q=%20", "/base", "/x y", "/x%20y"),
     ("/old%20place", "", "/new/place", "/new/place"),   # rewritten
+    ("/old", "", "/new place/100%", "/new%20place/100%25"),
+    ("/old", "", b"/caf\xc3\xa9", "/caf%C3%A9"),
     ("http://localhost/x%20y", "", "/x y", "/x%20y"),
     ("/caf%C3%A9", "", b"/caf\xc3\xa9", "/caf%C3%A9"),
     ("//double", "", "/double", "/double"),
