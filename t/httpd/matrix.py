@@ -149,8 +149,8 @@ class Probe(Site):
     probe.at("slashes")  the same application behind another vhost
     probe.alone          a copy of it that has only one process"""
 
-    def __init__(self, httpd, name, app, language, version):
-        super().__init__(httpd, name, app)
+    def __init__(self, httpd, name, app, language, version, **place):
+        super().__init__(httpd, name, app, **place)
         self.language = language
         self.version = version
 
@@ -159,34 +159,70 @@ class Probe(Site):
         return super().request(method, target, body, headers, **options)
 
     def at(self, vhost):
-        return self._other(vhost, self.app)
+        return self._like(self.httpd.vhosts[self.language.name, vhost])
 
     @property
     def alone(self):
-        found = self.httpd.alone[self.language.name]
-        return self._other("alone", found.app)
+        return self._like(self.httpd.alone[self.language.name])
 
-    def _other(self, vhost, app):
-        return Probe(self.httpd, f"{vhost}.{self.language.name}.test", app,
-                     self.language, self.version)
+    def _like(self, site):
+        return Probe(self.httpd, site.name, site.app, self.language,
+                     self.version, address=site.address, tls=site.tls)
+
+    def env(self, target="/env", headers=(), **options):
+        """The variables of a request to the action env."""
+        answer = self.get(target, headers, **options)
+        assert answer.status == 200, answer
+        return answer.json
+
+    def reply(self, code=200, headers=(), body=b""):
+        """A target that answers with exactly this."""
+        packed = "\x1e".join(f"{name}\x1f{value}" for name, value in headers)
+        parts = [packed.encode("latin-1"), body]
+        return f"/reply/{code}/" + "/".join(p.hex() or "-" for p in parts)
+
+    def raw_request(self, method, target, headers="", body=""):
+        """The bytes of an HTTP/1.1 request to this vhost."""
+        text = f"{method} {target} HTTP/1.1\r\nHost: {self.name}\r\n"
+        return (text + headers + "\r\n" + body).encode("latin-1")
+
+
+class Probes:
+    """What add_probes() adds to an Httpd, a language at a time."""
+
+    def __init__(self, h, gateway, module):
+        self._h, self._gateway = h, gateway
+        self._conf = getattr(module, "PROBE_CONF", "")
+
+    def app(self, language, name, processes=None):
+        """(application, the lines that its vhosts need)"""
+        app = self._h.app(name, language.name, language.code)
+        lines = self._gateway.vhost(app, language, processes)
+        return app, f"{lines}\n{self._conf}\n"
 
 
 def add_probes(h, gateway, module):
-    """An application a language, and the vhosts that VHOSTS of the test's
-    module has for each: {"slashes": "AllowEncodedSlashes On"}."""
-    conf = getattr(module, "PROBE_CONF", "")
-    h.probes, h.alone = {}, {}
+    """An application a language, and the vhosts that the test's module wants
+    for each: VHOSTS = {"slashes": "AllowEncodedSlashes On"}, in which @NAME@,
+    @ROOT@ and @FOLDER@ are the language, the application's root and the
+    instance's folder; and vhosts(h, app, language, lines), which adds more with h.vhost() and returns
+    {name: site}."""
+    probes = Probes(h, gateway, module)
+    h.probes, h.alone, h.vhosts = {}, {}, {}
     for name, language in LANGUAGES.items():
         if not language.is_there or \
                 gateway.languages and name not in gateway.languages:
             continue
-        app = h.app(name, name, language.code)
-        lines = gateway.vhost(app, language) + "\n" + conf
+        app, lines = probes.app(language, name)
         h.probes[name] = h.vhost(app, extra=lines)
         for vhost, extra in getattr(module, "VHOSTS", {}).items():
-            h.vhost(app, name=f"{vhost}.{name}.test",
-                    extra=lines + "\n" + extra.format(app=app, h=h))
-        one = h.app(f"{name}-alone", name, language.code)
-        h.alone[name] = h.vhost(
-            one, name=f"alone.{name}.test",
-            extra=gateway.vhost(one, language, 1) + "\n" + conf)
+            extra = extra.replace("@NAME@", name) \
+                .replace("@ROOT@", str(app.root)) \
+                .replace("@FOLDER@", str(h.folder))
+            h.vhosts[name, vhost] = h.vhost(app, name=f"{vhost}.{name}.test",
+                                            extra=lines + extra)
+        if hasattr(module, "vhosts"):
+            more = module.vhosts(h, app, language, lines)
+            h.vhosts.update({(name, key): site for key, site in more.items()})
+        one, lines = probes.app(language, f"{name}-alone", 1)
+        h.alone[name] = h.vhost(one, name=f"alone.{name}.test", extra=lines)

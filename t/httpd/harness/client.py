@@ -4,6 +4,7 @@
 import http.client
 import json
 import socket
+import ssl
 
 from .http2 import Http2, StreamReset
 
@@ -41,7 +42,7 @@ class Response:
 
 
 def exchange(address, method, target, body=None, headers=(), host=None,
-             timeout=TIMEOUT_S, connection=None, version="1.1"):
+             timeout=TIMEOUT_S, connection=None, version="1.1", tls=False):
     """One request on a connection of its own, or on `connection`.
 
     The target goes out as it is. A body that is an iterator goes out in
@@ -54,7 +55,7 @@ def exchange(address, method, target, body=None, headers=(), host=None,
                            timeout)
     own = connection is None
     if own:
-        connection = http.client.HTTPConnection(*address, timeout=timeout)
+        connection = _connection(address, timeout, tls)
     if version == "1.0":
         connection._http_vsn, connection._http_vsn_str = 10, "HTTP/1.0"
         if body is not None and not isinstance(body, (bytes, str)):
@@ -81,6 +82,13 @@ def exchange(address, method, target, body=None, headers=(), host=None,
     finally:
         if own:
             connection.close()
+
+
+def _connection(address, timeout, tls):
+    if tls:
+        return http.client.HTTPSConnection(
+            *address, timeout=timeout, context=ssl._create_unverified_context())
+    return http.client.HTTPConnection(*address, timeout=timeout)
 
 
 def _exchange_2(address, method, target, body, headers, host, timeout):

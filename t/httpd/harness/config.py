@@ -86,7 +86,8 @@ STATUS_LOCATION = """
 
 def status_vhost(port, base, name):
     """A vhost with nothing but the status page."""
-    return vhost_conf(port, name, f"{base}/empty", STATUS_LOCATION)
+    return vhost_conf(f"127.0.0.1:{port}", name, f"{base}/empty",
+                      STATUS_LOCATION)
 
 
 def main_conf(base, port, mpm, user, modules, stage, extra, mpm_conf):
@@ -121,10 +122,10 @@ GracefulShutdownTimeout 10
 """
 
 
-def vhost_conf(port, name, document_root, extra):
+def vhost_conf(listen, name, document_root, extra):
     root = f"DocumentRoot {document_root}" if document_root else ""
     return f"""
-<VirtualHost 127.0.0.1:{port}>
+<VirtualHost {listen}>
     ServerName {name}
     {root}
     {extra}

@@ -58,6 +58,7 @@ class Http2:
         self._keep = keep_bodies
         self._window = window
         self._sock = socket.create_connection(address, timeout)
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._h2 = h2.connection.H2Connection(h2.config.H2Configuration(
             header_encoding="latin-1", validate_inbound_headers=False))
         self._h2.initiate_connection()
@@ -87,8 +88,10 @@ class Http2:
             if not any(name == "content-length" for name, _ in fields):
                 fields.append(("content-length", str(len(body))))
             body = [body]
-        self._h2.send_headers(number, fields,
-                              end_stream=body is None and end)
+        self._h2.send_headers(
+            number, [(name.encode("latin-1"), value.encode("latin-1"))
+                     for name, value in fields],
+            end_stream=body is None and end)
         self.streams[number] = Stream()
         self._flush()
         for piece in body or ():

@@ -29,20 +29,24 @@ class StartError(Exception):
 
 
 class Site:
-    """A vhost to send requests to."""
+    """A vhost to send requests to, at httpd's own address or another."""
 
-    def __init__(self, httpd, name, app):
+    def __init__(self, httpd, name, app, address=None, tls=False):
         self.httpd = httpd
         self.name = name
         self.app = app
+        self.address = address or httpd.address
+        self.tls = tls
 
     def request(self, method, target, body=None, headers=(), **options):
         headers = list(headers.items() if isinstance(headers, dict)
                        else headers)
         self.httpd.start()
         options.setdefault("host", self.name)
-        return client.exchange(self.httpd.address, method, target, body,
-                               headers, **options)
+        if self.tls:
+            options.setdefault("tls", True)
+        return client.exchange(self.address, method, target, body, headers,
+                               **options)
 
     def get(self, target="/", headers=(), **options):
         return self.request("GET", target, None, headers, **options)
@@ -121,7 +125,14 @@ class Httpd:
     def rack_app(self, name, code=None, user=None):
         return self.app(name, "rack", code, user)
 
-    def vhost(self, app=None, extra="", name=None, document_root=None):
+    def listen(self, host="127.0.0.1"):
+        """A further address for vhosts, (host, port)."""
+        address = (host, _free_port(host))
+        self.conf += f"\nListen {_shown(address)}"
+        return address
+
+    def vhost(self, app=None, extra="", name=None, document_root=None,
+              address=None, tls=False):
         """A vhost whose DocumentRoot is the application's public folder.
         Takes effect at the next start, restart or graceful."""
         if name is None:
@@ -129,9 +140,9 @@ class Httpd:
             name = f"{stem}.test"
         if document_root is None and app is not None:
             document_root = app.public
-        self._vhosts.append(config.vhost_conf(self.address[1], name,
-                                              document_root, extra))
-        self.sites.append(Site(self, name, app))
+        self._vhosts.append(config.vhost_conf(
+            _shown(address or self.address), name, document_root, extra))
+        self.sites.append(Site(self, name, app, address, tls))
         return self.sites[-1]
 
     def forget_vhosts(self):
@@ -334,6 +345,10 @@ class Httpd:
         return [Proc(pid) for pid in procs.below(master.pid, entries)
                 if not entries[pid].comm.startswith("apppool-")]
 
+    def peaks(self):
+        """What memory all processes take during a with block."""
+        return procs.Peaks([p for p in self.everything() if p.alive])
+
     def status(self):
         """The status page, parsed."""
         answer = Site(self, STATUS_HOST, None).get(STATUS_PATH)
@@ -429,10 +444,17 @@ def entries_named(comm):
     return {e.pid: e for e in procs.table().values() if e.comm == comm}
 
 
-def _free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
+def _free_port(host="127.0.0.1"):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as sock:
+        sock.bind((host, 0))
         return sock.getsockname()[1]
+
+
+def _shown(address):
+    """host:port as httpd.conf has it."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _own_descriptors():

@@ -178,6 +178,19 @@ class Proc:
                 total += int(line.split()[1])
         return total
 
+    @property
+    def resident_kib(self):
+        """Memory now, mapped files included."""
+        return int(self._status()["VmRSS"].split()[0])
+
+    @property
+    def peak_kib(self):
+        """The most it ever was, or since forget_peak()."""
+        return int(self._status()["VmHWM"].split()[0])
+
+    def forget_peak(self):
+        (self._dir / "clear_refs").write_text("5")
+
     def kill(self, signo=signal.SIGKILL):
         os.kill(self.pid, signo)
 
@@ -189,3 +202,33 @@ class Proc:
         text = (self._dir / "status").read_text()
         return dict(line.split(":\t", 1) for line in text.splitlines()
                     if ":\t" in line)
+
+
+class Peaks:
+    """What memory processes take while the block runs.
+
+    with Peaks(processes) as peaks:
+        ...
+    peaks.check(8192)"""
+
+    def __init__(self, processes):
+        self._processes = processes
+        self._before, self.risen_kib = {}, {}
+
+    def __enter__(self):
+        for process in self._processes:
+            process.forget_peak()
+            self._before[process] = process.resident_kib
+        return self
+
+    def __exit__(self, *_):
+        for process, before in self._before.items():
+            if process.alive:
+                self.risen_kib[process] = process.peak_kib - before
+
+    def check(self, limit_kib):
+        """None rose by more than this, and there were some."""
+        assert self.risen_kib, "no process was left to be looked at"
+        high = {process: kib for process, kib in self.risen_kib.items()
+                if kib > limit_kib}
+        assert not high, f"risen by KiB: {high}"
