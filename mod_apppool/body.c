@@ -212,6 +212,12 @@ void body_sent(struct body *body, apr_size_t len)
     }
 }
 
+bool body_has_come(const struct body *body)
+{
+    return !body->streamed || body->came ||
+           (body->len >= 0 && body->sent == body->len);
+}
+
 bool body_is_all_sent(const struct body *body)
 {
     if (body->len < 0) {

@@ -53,6 +53,9 @@ void body_sent(struct body *body, apr_size_t len);
 /* The HTTP status of a streamed body's failure. */
 int body_failure_status(const struct body *body);
 
+/* Has the client sent it to its end, as far as we have looked? */
+bool body_has_come(const struct body *body);
+
 bool body_is_all_sent(const struct body *body);
 
 /* Is it at its end when so many more bytes have been sent? */

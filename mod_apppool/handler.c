@@ -353,6 +353,7 @@ static int run(struct work *w)
     if (how == EXCHANGE_UPGRADED) {
         return run_tunnel(w);
     }
+    w->response.is_early = !body_has_come(&w->body);
     if (how == EXCHANGE_WHOLE) {
         return response_finish(&w->response, false);
     }

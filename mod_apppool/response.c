@@ -279,6 +279,10 @@ int response_finish(struct response *response, bool truncated)
         append_error(response);
     }
     append(response, apr_bucket_eos_create(r->connection->bucket_alloc));
+    if (response->is_early) {
+        /* httpd reads the rest of the request before it writes on its own. */
+        append(response, apr_bucket_flush_create(r->connection->bucket_alloc));
+    }
     pass(response);
     return OK;
 }

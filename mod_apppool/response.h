@@ -29,6 +29,7 @@ struct response {
     bool unmeasured;      /* neither application nor loader knew its length */
     bool started;         /* status and header are in r */
     bool passed_any;      /* the client may have seen some of it */
+    bool is_early;        /* the client still sends its request */
     apr_table_t *former_headers; /* r's before it started */
     apr_status_t broken;  /* passing down failed: the client has gone */
 };
