@@ -7,6 +7,7 @@ than in `make check-full` (--matrix=full). Its marks say which:
     everywhere          every language and MPM in make check too
     every_version       every version of HTTP in make check too
     versions("1.1")     only with these
+    mpms("event")       only under these
     languages("wsgi")   only in these
     needs("rewind")     only where the language's probe can do these
     full                only in make check-full
@@ -31,6 +32,7 @@ MARKS = {
     "everywhere": "runs in every language, under every MPM",
     "every_version": "runs with every version of HTTP",
     "versions(*names)": "runs only with these versions of HTTP",
+    "mpms(*names)": "runs only under these MPMs",
     "languages(*names)": "runs only in these languages",
     "needs(*names)": "runs where the probe has these actions and traits",
     "full": "runs in make check-full only",
@@ -73,7 +75,9 @@ def mpms_of(metafunc):
                             everywhere)) else (USUAL_MPM,)
     if is_full(metafunc) and "probe" in metafunc.fixturenames:
         usual = MPMS
-    return _chosen(metafunc, "mpm", usual, MPMS)
+    named = _arguments(metafunc, "mpms") or MPMS
+    return [mpm for mpm in _chosen(metafunc, "mpm", usual, MPMS)
+            if mpm in named]
 
 
 def languages_of(metafunc):

@@ -275,6 +275,14 @@ sub late {
     return pieces(@PLAIN, sub { return $xs->() // $then->() });
 }
 
+my @eaten;
+
+$ACTIONS{eat} = sub {
+    my ($env, $mib) = @_;
+    push @eaten, 'x' x ($mib << 20);
+    return $ACTIONS{pid}->($env);
+};
+
 $ACTIONS{killed} = sub {
     kill KILL => $$;
     pause(60);

@@ -11,6 +11,8 @@ module Probe
   PLAIN = { 'content-type' => 'text/plain' }.freeze
   BINARY = { 'content-type' => 'application/octet-stream' }.freeze
 
+  EATEN = []
+
   module_function
 
   # -- what came -----------------------------------------------------------
@@ -215,6 +217,11 @@ module Probe
     pid(env)
   end
 
+  def eat(env, mib)
+    EATEN << ('x' * (mib.to_i << 20))
+    pid(env)
+  end
+
   def boom(_env)
     raise 'boom before the header'
   end
@@ -299,7 +306,7 @@ module Probe
 
   ACTIONS = %w[actions env echo digest rewind relay early part mark line ignore
                status bodyful reply headers location many sendfile
-               size length sized trickle sse quiet pid sleep hold
+               size length sized trickle sse quiet pid sleep hold eat
                boom late-boom gone late-gone killed gone-once fork say inside].freeze
 
   def call(env)

@@ -346,7 +346,7 @@ class Httpd:
                 if not entries[pid].comm.startswith("apppool-")]
 
     def peaks(self):
-        """What memory all processes take during a with block."""
+        """By how much the memory of all processes rises; see procs.Peaks."""
         return procs.Peaks([p for p in self.everything() if p.alive])
 
     def status(self):

@@ -14,7 +14,7 @@ APPS = Path(__file__).parent.parent / "apps"
 ACTIONS = frozenset("""
     actions env echo digest rewind relay early part mark line ignore
     status bodyful reply headers location many size length sized chunked
-    trickle sse quiet sendfile hints sleep hold pid
+    trickle sse quiet sendfile hints sleep hold pid eat
     boom late-boom gone late-gone killed gone-once fork say inside
     """.split())
 TRAITS = frozenset("""

@@ -179,13 +179,9 @@ class Proc:
         return total
 
     @property
-    def resident_kib(self):
-        """Memory now, mapped files included."""
-        return int(self._status()["VmRSS"].split()[0])
-
-    @property
     def peak_kib(self):
-        """The most it ever was, or since forget_peak()."""
+        """The most memory it ever had, mapped files included; or since
+        forget_peak()."""
         return int(self._status()["VmHWM"].split()[0])
 
     def forget_peak(self):
@@ -205,20 +201,22 @@ class Proc:
 
 
 class Peaks:
-    """What memory processes take while the block runs.
+    """By how much processes take more memory than they ever did.
 
-    with Peaks(processes) as peaks:
+    peaks = Peaks(processes)
+    ...                         # warm up
+    with peaks:
         ...
     peaks.check(8192)"""
 
     def __init__(self, processes):
-        self._processes = processes
-        self._before, self.risen_kib = {}, {}
+        self._before, self.risen_kib = dict.fromkeys(processes), {}
+        for process in self._before:
+            process.forget_peak()
 
     def __enter__(self):
-        for process in self._processes:
-            process.forget_peak()
-            self._before[process] = process.resident_kib
+        for process in self._before:
+            self._before[process] = process.peak_kib
         return self
 
     def __exit__(self, *_):
