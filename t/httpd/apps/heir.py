@@ -38,7 +38,7 @@ def receive(sock):
         return b"", []
     fds = array.array("i")
     data, ancillary, _, _ = sock.recvmsg(
-        65536, socket.CMSG_SPACE(8 * fds.itemsize), socket.MSG_DONTWAIT)
+        65536, 4096, socket.MSG_DONTWAIT)
     for level, kind, value in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             fds.frombytes(value[:len(value) - len(value) % fds.itemsize])
@@ -69,7 +69,7 @@ def ask(sock, byte):
         return [speak(fd) for fd in fds]
     if data in (b"c", b"d"):
         return "echo"   # it holds both ends of this pair: its own word
-    return "bytes" if data else "silence"
+    return "bytes " + data.hex() if data else "silence"
 
 
 def plant(sock):
