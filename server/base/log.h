@@ -14,7 +14,8 @@
 
 #include <stddef.h>
 
-#define LOG_LINE_MAX 8192
+/* Room for a line of an application (8,000 bytes), its root, and the rest. */
+#define LOG_LINE_MAX (8000 + 4096 + 256)
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_NOTICE,
                  LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };

@@ -13,6 +13,7 @@
  *   running.c     processes: start, reports, end
  *   sticky.c      their ids for cookies
  *   output.c      what applications print, line by line
+ *   outlet.c      and where it goes
  *   watch.c       restart files, as the watcher sees them
  *   metrics.c     times of requests; memory and processor of processes
  *   page.c        a failed start as a page for a person

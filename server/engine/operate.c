@@ -10,6 +10,7 @@
 #include "app_type.h"
 #include "definition.h"
 #include "link.h"
+#include "outlet.h"
 #include "running.h"
 #include "socket.h"
 
@@ -71,7 +72,7 @@ static void tell(struct channel *channel, uint32_t id,
     }
     wire_message_init(&m);
     wire_message_begin(&m, MSG_DONE, id);
-    wire_put_text(&m, FIELD_MESSAGE, output_tail(running->output));
+    wire_put_text(&m, FIELD_MESSAGE, outlet_tail(running));
     channel_send(channel, &m);
     wire_message_clear(&m);
 }
@@ -87,8 +88,8 @@ static void on_printed(void *baton)
     if (channel != NULL) {
         tell(channel, backtrace->id, running);
     }
-    if (running != NULL) {
-        output_forget(running->output);
+    if (running != NULL && running->outlet != NULL) {
+        output_forget(running->outlet->output);
     }
     LIST_REMOVE(backtrace, next);
     free(backtrace);
@@ -138,7 +139,9 @@ void operate_on_backtrace(struct channel *channel, struct wire_message *m)
         return;
     }
     running_log(running, LOG_LEVEL_NOTICE, "is asked where its threads are");
-    output_remember(running->output);
+    if (running->outlet != NULL) {
+        output_remember(running->outlet->output);
+    }
     link_kill(engine, running->number, SIGABRT);
     wait_for_print(channel, wire_request_id(m), running);
 }

@@ -11,20 +11,31 @@
 
 #include "loop.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define OUTPUT_LINE_MAX 8000
 #define OUTPUT_TURN     65536
 #define OUTPUT_TAIL     16384 /* bytes of start-up output kept for an error */
 
+/* A log that takes nothing (a slow piped logger, one that is being replaced by
+ * a rotation) is asked again so often, and given up after so long. Meanwhile
+ * nothing more is read: only this application waits, in its own write(2). */
+#define OUTPUT_RETRY_US    20000
+#define OUTPUT_PATIENCE_US 10000000
+
 struct output;
 
-/* line: without its newline, not NUL-terminated, valid during the call. */
-typedef void output_line_fn(void *baton, const char *line, size_t len);
+/* line: without its newline, not NUL-terminated, valid during the call. False:
+ * it could not be written, give it again later. */
+typedef bool output_line_fn(void *baton, const char *line, size_t len);
+
+/* n lines were given up. */
+typedef void output_lost_fn(void *baton, unsigned n);
 
 /* Read fd (taken over) from now on. */
 struct output *output_open(struct loop *loop, int fd, output_line_fn *line,
-                           void *baton);
+                           output_lost_fn *lost, void *baton);
 
 /* Read what is there now; for when the writer has ended. NULL is fine. */
 void output_drain(struct output *output);

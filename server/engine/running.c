@@ -18,6 +18,7 @@
 #include "lease.h"
 #include "lend.h"
 #include "link.h"
+#include "outlet.h"
 #include "sticky.h"
 #include "watch.h"
 
@@ -79,7 +80,7 @@ static void running_free(struct running *running)
     apr_hash_set(engine->processes, &running->number, sizeof running->number,
                  NULL);
     sticky_forget(running);
-    output_close(&running->output);
+    outlet_leave(running);
     free(running->error);
     free(running);
     definition->n_processes--;
@@ -112,6 +113,7 @@ void running_start(struct engine *engine, struct core_process *process,
     if (how == CORE_START_FORK) {
         struct running *parent = core_process_baton(preloader);
 
+        running->forked_by = parent->number;
         memcpy(running->user, parent->user, sizeof running->user);
         running->type = parent->type;
         running->forked_by = parent->number;
@@ -176,57 +178,13 @@ void running_forget(struct engine *engine, struct core_process *process)
 
 /* What the master tells ------------------------------------------------------ */
 
-static void write_own_log(int fd, const char *line, size_t len)
-{
-    char text[OUTPUT_LINE_MAX + 1];
-
-    memcpy(text, line, len);
-    text[len] = '\n';
-    log_write_line(fd, text, len + 1);
-}
-
-/* What an application prints is written whatever the LogLevel. */
-static int log_of(const struct running *running)
-{
-    const struct definition *definition = running->definition;
-
-    if (definition->log_fd >= 0) {
-        return definition->log_fd;
-    }
-    return running->engine->log_fd >= 0 ? running->engine->log_fd
-                                        : STDERR_FILENO;
-}
-
-static void on_output(void *baton, const char *line, size_t len)
-{
-    const struct running *running = baton;
-    const struct definition *definition = running->definition;
-
-    if (definition->log_fd >= 0 && (definition->flags & DEFINE_OWN_LOG)) {
-        write_own_log(definition->log_fd, line, len);
-    } else {
-        log_line_to(log_of(running), LOG_LEVEL_NOTICE,
-                    "app %s (pid %ld) says: %.*s", definition->root,
-                    (long)running->pid, (int)len, line);
-    }
-}
-
-static void set_output(struct running *running, struct wire_message *m)
-{
-    int fd = wire_take_fd(m, 0);
-
-    if (fd >= 0) {
-        running->output = output_open(running->engine->loop, fd, on_output,
-                                      running);
-    }
-}
-
 /* A process that an engine before this one had started. */
 static void remember(struct engine *engine, struct wire_message *m)
 {
     struct definition *definition =
         definition_find(engine, wire_get_u32(m, FIELD_APP, 0));
     struct running *running;
+    int fd;
 
     if (definition == NULL || definition->app == NULL) {
         link_kill(engine, wire_get_u32(m, FIELD_PROCESS, 0), SIGTERM);
@@ -244,13 +202,15 @@ static void remember(struct engine *engine, struct wire_message *m)
     if (!running->preloader) {
         sticky_set(running, wire_get_u64(m, FIELD_STICKY, 0));
     }
-    set_output(running, m);
+    fd = wire_take_fd(m, 0);
+    outlet_open(running, &fd);
 }
 
 void running_on_spawned(struct engine *engine, struct wire_message *m)
 {
     struct running *running =
         running_find(engine, wire_get_u32(m, FIELD_PROCESS, 0));
+    int fd;
 
     if (running == NULL && !engine->started) {
         remember(engine, m);
@@ -261,7 +221,9 @@ void running_on_spawned(struct engine *engine, struct wire_message *m)
         return;
     }
     running->pid = (pid_t)wire_get_u32(m, FIELD_PID, 0);
-    set_output(running, m);
+    fd = wire_take_fd(m, 0);
+    outlet_open(running, &fd);
+    outlet_join(running);
     running_log(running, LOG_LEVEL_INFO, "started");
 }
 
@@ -325,6 +287,7 @@ void running_take_over_all(struct engine *engine)
     }
     for (i = apr_hash_first(NULL, engine->processes); i != NULL;
          i = apr_hash_next(i)) {
+        outlet_join(apr_hash_this_val(i));
         take_over_descent(apr_hash_this_val(i));
     }
 }
@@ -353,7 +316,9 @@ static void on_ready(struct running *running)
         return;
     }
     running->ready = true;
-    output_forget(running->output);
+    if (running->outlet != NULL) {
+        output_forget(running->outlet->output);
+    }
     running_log(running, LOG_LEVEL_INFO, "ready");
     link_ready(running->engine, running->number);
     metrics_spawned(running);
@@ -463,7 +428,7 @@ static void describe_end(char *text, size_t size, uint32_t status)
 /* What the requests that waited for this start are told. Freed by the caller. */
 static char *describe_failure(struct running *running, const char *end)
 {
-    const char *printed = output_tail(running->output);
+    const char *printed = outlet_tail(running);
     char *text;
     int len;
 
@@ -553,7 +518,7 @@ void running_on_gone(struct engine *engine, struct wire_message *m)
     if (running == NULL) {
         return;
     }
-    output_drain(running->output);
+    outlet_drain(running->outlet);
     describe_end(how, sizeof how, status);
     running_log(running,
                 running->ready && status != 0 ? LOG_LEVEL_WARN

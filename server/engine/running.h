@@ -9,6 +9,7 @@
 #include "definition.h"
 #include "output.h"
 
+struct outlet;
 struct slot;
 
 struct running {
@@ -20,6 +21,7 @@ struct running {
     pid_t pid;                 /* 0: not started yet */
     uint64_t sticky;           /* id for cookies; 0: a preloader */
     bool preloader;
+    uint32_t forked_by;        /* number of its preloader; 0: none */
     enum apppool_type type;    /* AUTO until its start told it */
     bool ready;
     bool is_too_large;         /* over PoolMemoryLimit; it was logged */
@@ -29,8 +31,7 @@ struct running {
     size_t error_len;          /* bytes; <= WIRE_MAX_STRING */
     struct usage usage;
     uint64_t leased_requests;  /* that the core did not hand out */
-    struct output *output;     /* its standard output and error; NULL: none */
-    uint32_t forked_by;        /* number of its preloader; 0: none */
+    struct outlet *outlet;     /* of its standard output and error; NULL: none */
     unsigned listener;         /* which of the preloader's it keeps */
     /* Told to a new engine, until the core has them: */
     unsigned lent_before;      /* sessions from before */

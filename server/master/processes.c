@@ -194,13 +194,25 @@ static void release_listeners(struct process *p)
     p->listeners = NULL;
 }
 
+/* Forks go on writing to the pipe when their preloader has gone. */
+static void leave_output(struct process *p)
+{
+    struct process *heir = p->output >= 0 ? report_sibling(p) : NULL;
+
+    if (heir != NULL && heir->output < 0) {
+        heir->output = p->output;
+        p->output = -1;
+    }
+    fd_close(&p->output);
+}
+
 void process_free(struct process *p)
 {
     loop_unwatch(&p->end_watch);
     connect_revoke_process(p);
     release_listeners(p);
     fd_close(&p->pidfd);
-    fd_close(&p->output);
+    leave_output(p);
     if (p->fork != FORK_CANCELLED) {
         apr_hash_set(p->m->processes, &p->number, sizeof(p->number), NULL);
     }

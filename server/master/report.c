@@ -378,6 +378,21 @@ bool report_any_fork(const struct master *m)
     return false;
 }
 
+struct process *report_sibling(const struct process *p)
+{
+    struct process *other;
+
+    if (p->report == NULL) {
+        return NULL;
+    }
+    LIST_FOREACH(other, &p->report->processes, of_report) {
+        if (other != p) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
 void report_set_output(const struct process *p)
 {
     fstat(p->output, &p->report->output);

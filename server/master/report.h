@@ -37,6 +37,9 @@ void report_ask_next(struct report *report);
 /* Is any preloader about to fork? */
 bool report_any_fork(const struct master *m);
 
+/* Another process that writes to the same output; NULL: none. */
+struct process *report_sibling(const struct process *p);
+
 /* p's output is that of all who report where it does. */
 void report_set_output(const struct process *p);
 

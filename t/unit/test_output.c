@@ -4,6 +4,7 @@
  */
 #include <apr_general.h>
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,8 @@
 
 struct lines {
     unsigned n;
+    unsigned n_lost;
+    bool is_full;  /* the log takes nothing */
     size_t longest;
     char last[OUTPUT_LINE_MAX + 1];
 };
@@ -27,14 +30,23 @@ static struct output *output;
 static struct lines lines;
 static int writer;
 
-static void on_line(void *baton, const char *line, size_t len)
+static bool on_line(void *baton, const char *line, size_t len)
 {
     struct lines *seen = baton;
 
+    if (seen->is_full) {
+        return false;
+    }
     seen->n++;
     seen->longest = len > seen->longest ? len : seen->longest;
     memcpy(seen->last, line, len);
     seen->last[len] = '\0';
+    return true;
+}
+
+static void on_lost(void *baton, unsigned n)
+{
+    ((struct lines *)baton)->n_lost += n;
 }
 
 static void setup(void)
@@ -47,7 +59,7 @@ static void setup(void)
     memset(&lines, 0, sizeof lines);
     ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
     writer = ends[1];
-    output = output_open(loop, ends[0], on_line, &lines);
+    output = output_open(loop, ends[0], on_line, on_lost, &lines);
 }
 
 static void teardown(void)
@@ -141,6 +153,55 @@ START_TEST(the_tail_of_a_start_is_kept_until_it_is_forgotten)
 }
 END_TEST
 
+/* Let the loop run until `n` lines were given, 5 s at most. */
+static void turn_until(unsigned n)
+{
+    apr_time_t end = loop_now(loop) + apr_time_from_sec(5);
+
+    while (lines.n < n && loop_now(loop) < end) {
+        loop_turn(loop, 50000);
+    }
+    ck_assert_uint_eq(lines.n, n);
+}
+
+START_TEST(a_log_that_takes_nothing_gets_every_line_later)
+{
+    lines.is_full = true;
+    print("one\ntwo\nthr");
+    print("ee\nfour\n"); /* not read yet */
+    ck_assert_uint_eq(lines.n, 0);
+    lines.is_full = false;
+    turn_until(4);
+    ck_assert_str_eq(lines.last, "four");
+    ck_assert_uint_eq(lines.n_lost, 0);
+}
+END_TEST
+
+START_TEST(a_writer_waits_while_its_log_takes_nothing)
+{
+    char text[4096];
+
+    memset(text, '\n', sizeof text);
+    fd_set_nonblocking(writer, 1);
+    lines.is_full = true;
+    while (write(writer, text, sizeof text) > 0) {
+        output_drain(output);
+    }
+    ck_assert_int_eq(errno, EAGAIN);
+    ck_assert_uint_eq(lines.n, 0);
+}
+END_TEST
+
+START_TEST(what_a_log_never_took_is_counted_at_the_end)
+{
+    lines.is_full = true;
+    print("one\ntwo\nthree");
+    output_close(&output);
+    ck_assert_uint_eq(lines.n, 0);
+    ck_assert_uint_eq(lines.n_lost, 3);
+}
+END_TEST
+
 START_TEST(no_output_is_no_trouble)
 {
     ck_assert_str_eq(output_tail(NULL), "");
@@ -189,6 +250,9 @@ int main(void)
     tcase_add_test(tcase, a_longer_line_comes_in_pieces);
     tcase_add_test(tcase, what_is_unfinished_at_the_end_is_given_out);
     tcase_add_test(tcase, the_tail_of_a_start_is_kept_until_it_is_forgotten);
+    tcase_add_test(tcase, a_log_that_takes_nothing_gets_every_line_later);
+    tcase_add_test(tcase, a_writer_waits_while_its_log_takes_nothing);
+    tcase_add_test(tcase, what_a_log_never_took_is_counted_at_the_end);
     tcase_add_test(tcase, no_output_is_no_trouble);
     tcase_add_test(tcase, a_page_escapes_what_the_application_printed);
     tcase_add_test(tcase, a_page_always_fits_a_message);

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * outlet.c - see outlet.h.
+ */
+#include "outlet.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The log that takes its lines in httpd's form. */
+static int log_of(const struct definition *definition)
+{
+    if (definition->log_fd >= 0) {
+        return definition->log_fd;
+    }
+    return definition->engine->log_fd >= 0 ? definition->engine->log_fd
+                                           : STDERR_FILENO;
+}
+
+static int write_as_it_is(int fd, const char *line, size_t len)
+{
+    char text[OUTPUT_LINE_MAX + 1];
+
+    memcpy(text, line, len);
+    text[len] = '\n';
+    return log_write_line(fd, text, len + 1);
+}
+
+/* What an application prints is written whatever the LogLevel. */
+static int write_in_form(const struct outlet *outlet, const char *line,
+                         size_t len)
+{
+    return log_line_to(log_of(outlet->definition), LOG_LEVEL_NOTICE,
+                       "app %s (%spid %ld%s) says: %.*s",
+                       outlet->definition->root,
+                       outlet->n_processes > 1 ? "preloader, " : "",
+                       (long)outlet->pid,
+                       outlet->n_processes > 1 ? ", or a fork" : "",
+                       (int)len, line);
+}
+
+static bool on_line(void *baton, const char *line, size_t len)
+{
+    const struct outlet *outlet = baton;
+    const struct definition *definition = outlet->definition;
+
+    if (definition->log_fd >= 0 && (definition->flags & DEFINE_OWN_LOG)) {
+        return write_as_it_is(definition->log_fd, line, len) != 0;
+    }
+    return write_in_form(outlet, line, len) != 0;
+}
+
+static void on_lost(void *baton, unsigned n)
+{
+    const struct outlet *outlet = baton;
+
+    log_warn("app %s: its log has taken nothing for %d s; %u lines of output"
+             " were dropped", outlet->definition->root,
+             OUTPUT_PATIENCE_US / 1000000, n);
+}
+
+void outlet_open(struct running *running, int *fd)
+{
+    struct outlet *outlet;
+
+    if (*fd < 0) {
+        return;
+    }
+    outlet = calloc(1, sizeof *outlet);
+    if (outlet == NULL) {
+        abort();
+    }
+    outlet->definition = running->definition;
+    outlet->family = running->forked_by != 0 ? running->forked_by
+                                             : running->number;
+    outlet->pid = running->pid;
+    outlet->n_processes = 1;
+    outlet->output = output_open(running->engine->loop, *fd, on_line, on_lost,
+                                 outlet);
+    *fd = -1;
+    running->outlet = outlet;
+}
+
+void outlet_join(struct running *running)
+{
+    struct engine *engine = running->engine;
+
+    if (running->outlet != NULL || running->forked_by == 0) {
+        return;
+    }
+    for (apr_hash_index_t *i = apr_hash_first(NULL, engine->processes);
+         i != NULL; i = apr_hash_next(i)) {
+        const struct running *other = apr_hash_this_val(i);
+
+        if (other->outlet != NULL &&
+            other->outlet->family == running->forked_by) {
+            running->outlet = other->outlet;
+            running->outlet->n_processes++;
+            return;
+        }
+    }
+}
+
+void outlet_leave(struct running *running)
+{
+    struct outlet *outlet = running->outlet;
+
+    running->outlet = NULL;
+    if (outlet == NULL || --outlet->n_processes > 0) {
+        return;
+    }
+    output_close(&outlet->output);
+    free(outlet);
+}
+
+void outlet_drain(struct outlet *outlet)
+{
+    if (outlet != NULL) {
+        output_drain(outlet->output);
+    }
+}
+
+const char *outlet_tail(const struct running *running)
+{
+    return running->outlet != NULL ? output_tail(running->outlet->output) : "";
+}
