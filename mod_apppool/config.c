@@ -9,6 +9,8 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
+#include "said.h"
+
 #define DEFAULT_ENVIRONMENT "production"
 #define DEFAULT_LOWEST_USER "nobody"
 
@@ -93,6 +95,7 @@ void *config_merge_place(apr_pool_t *p, void *basev, void *addv)
     PLACE_NAMINGS(PLACE_NAMING_MERGE)
 #undef PLACE_NAMING_MERGE
     merged->setenv = merge_setenv(p, base->setenv, add->setenv);
+    merged->said = said_merge(p, base->said, add->said);
     return merged;
 }
 

@@ -28,12 +28,14 @@ struct pool_settings {
     const char *server_user;       /* NULL: the default user */
     const char *lowest_user;
     const char *buffer_dir;
+    const char *control_socket;    /* NULL: none */
     apr_array_header_t *allow_roots; /* of const char *; NULL: none */
     int max;
     int max_idle_s;
     int max_spawning;
     int max_waiting;
     int user_switching;
+    apr_array_header_t *said; /* of struct said; NULL: nothing */
     unsigned char token_key[16]; /* of the status page's forms */
 
     /* What was made of it when httpd starts; NULL before. */
@@ -95,6 +97,7 @@ struct place_config {
     PLACE_NAMINGS(PLACE_NAMING_FIELD)
 #undef PLACE_NAMING_FIELD
     apr_hash_t *setenv; /* PoolSetEnv: name to value; NULL: none */
+    apr_array_header_t *said; /* of struct said: all of this; NULL: nothing */
 };
 
 void *config_create_server(apr_pool_t *p, server_rec *s);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "describe.h"
 #include "socket.h"
 
 APLOG_USE_MODULE(apppool);
@@ -193,6 +194,7 @@ static void send_configure(struct sender *sender, apr_uint32_t generation,
     put_rlimits(sender, s);
     put_inherited_env(sender);
     put_text(sender, FIELD_ENVIRONMENT, config_environment(top));
+    put_text(sender, FIELD_CONTROL_SOCKET, once->control_socket);
     put_number(sender, FIELD_ACTIONS, config_has_actions(s));
     put_number(sender, FIELD_LOG_LEVEL,
                ap_get_server_module_loglevel(s, APLOG_MODULE_INDEX));
@@ -278,6 +280,19 @@ static void send_define(struct sender *sender, const struct definition *d)
     send_message(sender);
 }
 
+/* Only shown to people: without it everything else works. */
+static void send_description(struct sender *sender, const server_rec *s,
+                             const struct definitions *definitions)
+{
+    int fd = -1;
+
+    if (describe(sender->pool, s, definitions, &fd) == 0) {
+        wire_message_begin(&sender->message, MSG_DESCRIBE, 0);
+        check(sender, wire_put_fd(&sender->message, &fd));
+        send_message(sender);
+    }
+}
+
 static void send_commit(struct sender *sender, apr_uint32_t generation)
 {
     wire_message_begin(&sender->message, MSG_COMMIT, 3);
@@ -291,6 +306,7 @@ static void send_all(struct sender *sender, apr_uint32_t generation,
     int i;
 
     send_configure(sender, generation, s);
+    send_description(sender, s, definitions);
     for (i = 0; i < definitions->all->nelts && sender->rc == 0; i++) {
         send_define(sender, APR_ARRAY_IDX(definitions->all, i,
                                           const struct definition *));

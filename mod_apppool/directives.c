@@ -21,17 +21,34 @@
 
 #include "apppool/protocol.h"
 #include "app_type.h"
+#include "said.h"
 #include "site.h"
 #include "sticky.h"
 
 /* httpd allows it in more places than "anywhere" means (If, Files, Proxy). */
 #define NOT_A_PLACE (NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY)
 #define PLACE (RSRC_CONF | ACCESS_CONF)
+#define SOCKET_PATH_MAX 107 /* of sun_path, unix(7) */
 #define PLACE_OR_HTACCESS (RSRC_CONF | ACCESS_CONF | OR_OPTIONS)
 
 static const char *refuse_place(cmd_parms *cmd)
 {
+    struct place_config *place = ap_get_module_config(cmd->context,
+                                                      &apppool_module);
+
+    said_note(cmd, &place->said);
     return ap_check_cmd_context(cmd, NOT_A_PLACE);
+}
+
+/* What is said once, for the whole server. */
+static const char *refuse_vhost(cmd_parms *cmd)
+{
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    if (error == NULL) {
+        said_note(cmd, &config_once(cmd->server)->said);
+    }
+    return error;
 }
 
 /* Numbers */
@@ -63,7 +80,7 @@ static const char *set_once_number(cmd_parms *cmd, void *unused,
                                    const char *arg)
 {
     const struct number_rule *rule = cmd->info;
-    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    const char *error = refuse_vhost(cmd);
 
     (void)unused;
     if (error != NULL) {
@@ -94,6 +111,12 @@ static const char *set_flag(cmd_parms *cmd, void *place, int on)
     return NULL;
 }
 
+static const char *set_htaccess_flag(cmd_parms *cmd, void *place, int on)
+{
+    said_note(cmd, &((struct place_config *)place)->said);
+    return set_flag(cmd, place, on);
+}
+
 static const char *set_place_flag(cmd_parms *cmd, void *place, int on)
 {
     const char *error = refuse_place(cmd);
@@ -103,7 +126,7 @@ static const char *set_place_flag(cmd_parms *cmd, void *place, int on)
 
 static const char *set_once_flag(cmd_parms *cmd, void *unused, int on)
 {
-    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    const char *error = refuse_vhost(cmd);
 
     (void)unused;
     return error ? error : set_flag(cmd, config_once(cmd->server), on);
@@ -147,6 +170,28 @@ static const char *check_folder(cmd_parms *cmd, const char *path)
                ? NULL
                : apr_psprintf(cmd->pool, "%s: %s is not a folder",
                               cmd->cmd->name, path);
+}
+
+/* Root makes a socket there: nobody else may have a hand in the folder. */
+static const char *check_socket(cmd_parms *cmd, const char *path)
+{
+    const char *folder = ap_make_dirstr_parent(cmd->pool, path);
+    const char *error = check_folder(cmd, folder);
+    struct stat info;
+
+    if (error == NULL && strlen(path) > SOCKET_PATH_MAX) {
+        error = apr_psprintf(cmd->pool, "%s takes a path of at most %d bytes",
+                             cmd->cmd->name, SOCKET_PATH_MAX);
+    }
+    if (error != NULL || stat(folder, &info) != 0) {
+        return error;
+    }
+    return (info.st_uid == 0 || info.st_uid == geteuid()) &&
+                   (info.st_mode & 022) == 0
+               ? NULL
+               : apr_psprintf(cmd->pool, "%s: the folder %s must belong to root "
+                              "or to who starts httpd, and nobody else may "
+                              "write it", cmd->cmd->name, folder);
 }
 
 static const char *check_user(cmd_parms *cmd, const char *name)
@@ -280,7 +325,7 @@ static const char *store_text(cmd_parms *cmd, void *to, const char *arg)
 static const char *set_once_text(cmd_parms *cmd, void *unused,
                                  const char *arg)
 {
-    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    const char *error = refuse_vhost(cmd);
 
     (void)unused;
     return error ? error : store_text(cmd, config_once(cmd->server), arg);
@@ -297,7 +342,7 @@ static const char *add_allow_root(cmd_parms *cmd, void *unused,
                                   const char *arg)
 {
     struct pool_settings *once = config_once(cmd->server);
-    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    const char *error = refuse_vhost(cmd);
 
     (void)unused;
     if (error == NULL) {
@@ -564,6 +609,7 @@ ONCE_TEXT_RULE(spawn_server, check_executable, 1)
 ONCE_TEXT_RULE(server_user, check_user, 0)
 ONCE_TEXT_RULE(lowest_user, check_app_user, 0)
 ONCE_TEXT_RULE(buffer_dir, check_folder, 1)
+ONCE_TEXT_RULE(control_socket, check_socket, 1)
 ONCE_NUMBER_RULE(max, 1, 65535)
 ONCE_NUMBER_RULE(max_idle_s, 0, SECONDS_MAX)
 ONCE_NUMBER_RULE(max_spawning, 1, 1024)
@@ -615,8 +661,8 @@ NUMBER_RULE(sticky_sessions, 0, 1)
 #define FLAG(name, field, help)                                              \
     AP_INIT_FLAG(name, set_place_flag, &place_##field, PLACE, help)
 #define HTACCESS_FLAG(name, field, help)                                     \
-    AP_INIT_FLAG(name, set_flag, &place_##field, PLACE_OR_HTACCESS,  \
-                 help)
+    AP_INIT_FLAG(name, set_htaccess_flag, &place_##field,                    \
+                 PLACE_OR_HTACCESS, help)
 
 const command_rec apppool_commands[] = {
     ONCE_TEXT("PoolServerExecutable", server_executable,
@@ -649,6 +695,9 @@ const command_rec apppool_commands[] = {
                     "does not name; default: none"),
     ONCE_TEXT("PoolBufferDir", buffer_dir,
               "folder of temporary files; default: httpd's own"),
+    ONCE_TEXT("PoolControlSocket", control_socket,
+              "socket for apppoolctl where the kernel refuses it the pool "
+              "server's descriptor; default: none"),
     HTACCESS_FLAG("PoolEnabled", enabled,
                   "off: no request here is an application's; default: on"),
     AP_INIT_TAKE1("PoolAppRoot", set_app_root, NULL, PLACE,

@@ -123,7 +123,8 @@ struct wire_header {
     X(67, DRAINING,       U32,  0, "1: health says no")                       \
     X(68, ACTIONS,        U32,  0, "1: PoolStatusActions somewhere")          \
     X(69, ERROR_ID,       TEXT, 32, "what a failed start is called in logs")  \
-    X(70, STICKY,         U64,  0, "random id of a process, for cookies")
+    X(70, STICKY,         U64,  0, "random id of a process, for cookies")     \
+    X(71, CONTROL_SOCKET, TEXT, 107, "PoolControlSocket")
 
 enum wire_field {
 #define WIRE_FIELD_ENUM(id, name, kind, max, meaning) FIELD_##name = id,
@@ -216,7 +217,8 @@ enum watch_seen {
 #define CONFIGURE_TAKES                                                       \
     (F(MAX_SPAWNING) | F(MAX_WAITING) | F(USER_SWITCHING) | F(LOWEST_USER) |  \
      F(ALLOW_ROOTS) | F(CHILD_UID) | F(RLIMITS) | F(INHERITED_ENV) |          \
-     F(ENVIRONMENT) | F(LOG_LEVEL) | F(ACTIONS))
+     F(ENVIRONMENT) | F(LOG_LEVEL) | F(ACTIONS) | \
+     F(CONTROL_SOCKET))
 #define DEFINE_NEEDS (F(APP) | F(ROOT) | F(TYPE))
 #define DEFINE_TAKES                                                          \
     (F(STARTUP_FILE) | F(COMMAND) | F(PROTOCOL) | F(ENVIRONMENT) |            \

@@ -8,11 +8,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "apppool/pool.h"
+#include "apppool/server.h"
 
 #define MASTER_NAME "apppool-server"
 #define ADMIN_FD 4
@@ -91,6 +95,8 @@ apr_array_header_t *find_servers(apr_pool_t *p)
             server->pid = pid;
             server->parent = parent_of(pid);
             server->command = command_of(server->parent, p);
+            server->config_file = NULL;
+            server->server_root = server->pid_file = NULL;
         }
     }
     if (proc != NULL) {
@@ -99,19 +105,104 @@ apr_array_header_t *find_servers(apr_pool_t *p)
     return found;
 }
 
+/* Asking a server about its httpd --------------------------------------------- */
+
+static const char *copy_member(const json_t *object, const char *name,
+                               apr_pool_t *p)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text != NULL ? apr_pstrdup(p, text) : NULL;
+}
+
+static void read_description(struct found_server *server, const char *text,
+                             apr_size_t len, apr_pool_t *p)
+{
+    json_t *config = json_loadb(text, len, 0, NULL);
+    const json_t *httpd = json_object_get(config, "httpd");
+
+    server->config_file = copy_member(httpd, "config_file", p);
+    server->server_root = copy_member(httpd, "server_root", p);
+    server->pid_file = copy_member(httpd, "pid_file", p);
+    json_decref(config);
+}
+
+static void ask(struct found_server *server, apr_pool_t *p)
+{
+    struct apppool_client *client;
+    const char *text, *why;
+    apr_size_t len;
+    int fd;
+
+    if (find_admin(server->pid, &fd, &why, p) < 0) {
+        return;
+    }
+    if (apppool_client_from_admin(fd, &client, p) == APR_SUCCESS) {
+        if (apppool_config(client, &text, &len, p) == APR_SUCCESS) {
+            read_description(server, text, len, p);
+        }
+        apppool_client_close(client);
+    }
+    close(fd);
+}
+
 static const char *list_servers(const apr_array_header_t *found, apr_pool_t *p)
 {
-    const char *list = "several pool servers run here; say which by --pid:";
+    const char *list = "several pool servers run here; say which by --pid,"
+                       " --pid-file or --conf:";
 
     for (int i = 0; i < found->nelts; i++) {
-        const struct found_server *server =
+        struct found_server *server =
             &APR_ARRAY_IDX(found, i, struct found_server);
 
-        list = apr_psprintf(p, "%s\n  --pid %ld  of pid %ld: %s", list,
-                            (long)server->pid, (long)server->parent,
-                            server->command);
+        ask(server, p);
+        list = apr_psprintf(p, "%s\n  --pid %ld  httpd %ld: ", list,
+                            (long)server->pid, (long)server->parent);
+        list = server->server_root != NULL
+            ? apr_psprintf(p, "%sServerRoot %s, PidFile %s, %s", list,
+                           server->server_root, server->pid_file,
+                           server->config_file)
+            : apr_pstrcat(p, list, server->command, NULL);
     }
     return list;
+}
+
+/* Of one that does not let us in: its command line has the file in it. */
+static int reads_conf(const struct found_server *server, const char *conf,
+                      const char *given)
+{
+    char *theirs = server->config_file != NULL
+                       ? realpath(server->config_file, NULL) : NULL;
+    int is_it = theirs != NULL
+                    ? strcmp(theirs, conf) == 0
+                    : strstr(server->command, conf) != NULL ||
+                      strstr(server->command, given) != NULL;
+
+    free(theirs);
+    return is_it;
+}
+
+const struct found_server *find_server_of_conf(const char *conf,
+                                               const char **why_r,
+                                               apr_pool_t *p)
+{
+    apr_array_header_t *found = find_servers(p);
+    char *real = realpath(conf, NULL);
+    const struct found_server *match = NULL;
+
+    *why_r = apr_psprintf(p, "no httpd with a pool server reads %s", conf);
+    if (real == NULL) {
+        *why_r = apr_psprintf(p, "%s: %s", conf, strerror(errno));
+    }
+    for (int i = 0; i < found->nelts && real != NULL && match == NULL; i++) {
+        struct found_server *server =
+            &APR_ARRAY_IDX(found, i, struct found_server);
+
+        ask(server, p);
+        match = reads_conf(server, real, conf) ? server : NULL;
+    }
+    free(real);
+    return match;
 }
 
 const struct found_server *find_server(pid_t pid, const char **why_r,
@@ -163,8 +254,11 @@ int find_admin(pid_t master, int *fd_r, const char **why_r, apr_pool_t *p)
         error == EPERM
             ? geteuid() == 0
                 ? ". The kernel refuses to duplicate its descriptor (a"
-                  " container without CAP_SYS_PTRACE?)"
-                : ". Only root and the user who started it may; try sudo"
+                  " container without CAP_SYS_PTRACE, or yama): set"
+                  " PoolControlSocket and use --socket, or --url with a"
+                  " status page"
+                : ". Only root and the user who started it may: try sudo, or"
+                  " --url with a status page"
             : "");
     return -error;
 }

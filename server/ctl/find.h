@@ -16,6 +16,9 @@ struct found_server {
     pid_t pid;           /* of the master */
     pid_t parent;        /* of the httpd, or whoever started it */
     const char *command; /* the parent's command line */
+    const char *config_file, *server_root, *pid_file; /* as it tells us itself;
+                                                        NULL: it was not asked,
+                                                        or did not let us in */
 };
 
 /* All masters that /proc shows, as struct found_server, in `p`. */
@@ -27,6 +30,14 @@ apr_array_header_t *find_servers(apr_pool_t *p);
  */
 const struct found_server *find_server(pid_t pid, const char **why_r,
                                        apr_pool_t *p);
+
+/*
+ * The one whose httpd reads this configuration file. Asks each server that lets
+ * us in; of the others only the command line tells. NULL as above.
+ */
+const struct found_server *find_server_of_conf(const char *conf,
+                                               const char **why_r,
+                                               apr_pool_t *p);
 
 /*
  * Duplicate the admin descriptor of a master. *fd_r is yours. 0, or -errno and

@@ -1,154 +1,71 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * main.c - apppoolctl: look at a running pool server and tell it what to do.
- *
- * Exit status: 0 done; 1 the pool said no; 2 wrong words on the command line;
- * 3 no pool server, or it cannot be reached.
+ * This file reads the command line; commands.h has the exit status.
  */
 #include <apr_general.h>
 #include <apr_getopt.h>
-#include <apr_strings.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "apppool/error.h"
-#include "apppool/pool.h"
-#include "apppool/server.h"
-#include "find.h"
+#include "commands.h"
 #include "installed.h"
-#include "show.h"
-
-enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_NO_SERVER = 3 };
-
-struct order {
-    apr_pool_t *p;
-    pid_t pid;            /* --pid, --pid-file; 0: the only one */
-    int json;             /* --json */
-    int all;              /* --all */
-    const char *argument; /* the word after the command; NULL: none */
-};
 
 static const char usage[] =
-    "Usage: apppoolctl [--pid PID | --pid-file FILE] COMMAND\n"
+    "Usage: apppoolctl [OPTIONS] COMMAND\n"
     "\n"
     "  status [--json]           applications, processes, queues\n"
+    "  requests                  which request is in which process\n"
+    "  top                       processes, busiest first, every 2 s\n"
+    "  memory                    processes, largest first\n"
+    "  config [--json]           what is in force, and where it was said\n"
     "  restart PATH | --all      start new code of an application's root; waits\n"
     "                            until it serves\n"
+    "  backtrace PID             where the threads of a process are just now\n"
     "  detach PID                end a process as soon as it is free\n"
+    "  drain, undrain            health answers 503, or 200 again; requests are\n"
+    "                            served all the time\n"
     "  ping                      does the pool server answer?\n"
     "  version\n"
     "\n"
+    "Which pool server, where this host has several:\n"
     "  --pid PID         of the pool server or of its httpd\n"
-    "  --pid-file FILE   httpd's PidFile\n";
+    "  --pid-file FILE   httpd's PidFile\n"
+    "  --conf FILE       httpd's configuration file\n"
+    "  --socket PATH     its PoolControlSocket\n"
+    "  --url URL         an apppool-status page (status, requests, top,\n"
+    "                    memory; needs curl)\n"
+    "\n"
+    "  --interval SEC    of top\n"
+    "  --count N         top ends after N looks\n"
+    "\n"
+    "Exit status: 0 done; 1 the pool said no; 2 wrong words on the command\n"
+    "line; 3 no pool server, or it cannot be reached.\n";
 
-static int complain(const char *sentence)
-{
-    fprintf(stderr, "apppoolctl: %s\n", sentence);
-    return EXIT_REFUSED;
-}
+enum { OPTION_PID = 256, OPTION_PID_FILE, OPTION_CONF, OPTION_SOCKET,
+       OPTION_URL, OPTION_JSON, OPTION_ALL, OPTION_INTERVAL, OPTION_COUNT,
+       OPTION_HELP, OPTION_VERSION };
 
-static int complain_about(apr_status_t rv, const char *message)
-{
-    char text[256];
-
-    return complain(message != NULL ? message
-                                    : apppool_strerror(rv, text, sizeof text));
-}
-
-/* Commands --------------------------------------------------------------------- */
-
-static int do_status(struct apppool_client *client, const struct order *order)
-{
-    const char *json;
-    apr_size_t len;
-    apr_status_t rv = apppool_status(client, &json, &len, order->p);
-
-    if (rv != APR_SUCCESS) {
-        return complain_about(rv, NULL);
-    }
-    if (order->json) {
-        printf("%.*s\n", (int)len, json);
-        return 0;
-    }
-    return show_status(stdout, json, len) == 0 ? 0
-        : complain("the status is not one that this version knows");
-}
-
-static int do_restart(struct apppool_client *client, const struct order *order)
-{
-    const char *message = NULL;
-    apr_status_t rv;
-
-    if ((order->argument == NULL) == !order->all) {
-        fputs("apppoolctl: restart takes the root of an application, or"
-              " --all\n", stderr);
-        return EXIT_USAGE;
-    }
-    rv = apppool_restart(client, order->argument, &message, order->p);
-    return rv == APR_SUCCESS ? 0 : complain_about(rv, message);
-}
-
-static int do_detach(struct apppool_client *client, const struct order *order)
-{
-    pid_t pid = order->argument != NULL ? (pid_t)atol(order->argument) : 0;
-    apr_status_t rv;
-
-    if (pid <= 0) {
-        fputs("apppoolctl: detach takes the pid of a process\n", stderr);
-        return EXIT_USAGE;
-    }
-    rv = apppool_detach_process(client, pid);
-    return rv == APR_SUCCESS ? 0
-        : complain("no process of the pool has this pid");
-}
-
-static int do_ping(struct apppool_client *client, const struct order *order)
-{
-    apr_status_t rv = apppool_ping(client, apr_time_from_sec(5));
-
-    (void)order;
-    return rv == APR_SUCCESS ? 0 : complain_about(rv, NULL);
-}
-
-static const struct command {
-    const char *name;
-    int (*run)(struct apppool_client *client, const struct order *order);
-} commands[] = {
-    { "status", do_status },
-    { "restart", do_restart },
-    { "detach", do_detach },
-    { "ping", do_ping },
+static const apr_getopt_option_t option_list[] = {
+    { "pid", OPTION_PID, 1, "of the pool server or of its httpd" },
+    { "pid-file", OPTION_PID_FILE, 1, "httpd's PidFile" },
+    { "conf", OPTION_CONF, 1, "httpd's configuration file" },
+    { "socket", OPTION_SOCKET, 1, "PoolControlSocket" },
+    { "url", OPTION_URL, 1, "an apppool-status page" },
+    { "json", OPTION_JSON, 0, "as JSON" },
+    { "all", OPTION_ALL, 0, "every application" },
+    { "interval", OPTION_INTERVAL, 1, "seconds" },
+    { "count", OPTION_COUNT, 1, "looks" },
+    { "help", OPTION_HELP, 0, "this text" },
+    { "version", OPTION_VERSION, 0, "the version" },
+    { NULL, 0, 0, NULL }
 };
 
-/* The way in ------------------------------------------------------------------- */
-
-static int run(const struct command *command, const struct order *order)
-{
-    const char *why = NULL;
-    const struct found_server *server = find_server(order->pid, &why,
-                                                    order->p);
-    struct apppool_client *client;
-    apr_status_t rv;
-    int status;
-    int fd;
-
-    if (server == NULL || find_admin(server->pid, &fd, &why, order->p) < 0) {
-        complain(why);
-        return EXIT_NO_SERVER;
-    }
-    rv = apppool_client_from_admin(fd, &client, order->p);
-    if (rv != APR_SUCCESS) {
-        close(fd);
-        complain_about(rv, NULL);
-        return EXIT_NO_SERVER;
-    }
-    status = command->run(client, order);
-    apppool_client_close(client);
-    close(fd);
-    return status;
-}
+struct words {
+    struct source_options source;
+    struct order order;
+};
 
 static int read_pid_file(const char *path, pid_t *pid_r)
 {
@@ -166,66 +83,127 @@ static int read_pid_file(const char *path, pid_t *pid_r)
     return pid > 0 ? 0 : -1;
 }
 
-enum { OPTION_PID = 256, OPTION_PID_FILE, OPTION_JSON, OPTION_ALL,
-       OPTION_HELP, OPTION_VERSION };
+/* A whole number from 1 on; 0: it is none. */
+static unsigned number_of(const char *text)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
 
-static const apr_getopt_option_t options[] = {
-    { "pid", OPTION_PID, 1, "of the pool server or of its httpd" },
-    { "pid-file", OPTION_PID_FILE, 1, "httpd's PidFile" },
-    { "json", OPTION_JSON, 0, "as JSON" },
-    { "all", OPTION_ALL, 0, "every application" },
-    { "help", OPTION_HELP, 0, "this text" },
-    { "version", OPTION_VERSION, 0, "the version" },
-    { NULL, 0, 0, NULL }
-};
+    return *end == '\0' && *text != '-' && value <= 1000000 ? (unsigned)value
+                                                            : 0;
+}
+
+static int take_number(const char *value, unsigned *number_r)
+{
+    *number_r = number_of(value);
+    if (*number_r == 0) {
+        fprintf(stderr, "apppoolctl: '%s' is no number from 1 on\n", value);
+    }
+    return *number_r != 0 ? -1 : EXIT_USAGE;
+}
+
+static int take_pid(const char *value, pid_t *pid_r)
+{
+    unsigned number;
+    int status = take_number(value, &number);
+
+    *pid_r = (pid_t)number;
+    return status;
+}
+
+static int print_version(void)
+{
+    puts("apppoolctl " APPPOOL_VERSION);
+    return 0;
+}
 
 /* -1: go on; else the exit status. */
-static int take_option(int option, const char *value, struct order *order)
+static int take_option(int option, const char *value, struct words *words)
 {
     switch (option) {
     case OPTION_PID:
-        order->pid = (pid_t)atol(value);
-        return order->pid > 0 ? -1 : EXIT_USAGE;
+        return take_pid(value, &words->source.pid);
     case OPTION_PID_FILE:
-        if (read_pid_file(value, &order->pid) < 0) {
-            fprintf(stderr, "apppoolctl: %s: no pid in it\n", value);
+        if (read_pid_file(value, &words->source.pid) < 0) {
+            fprintf(stderr, "apppoolctl: %s: no pid in it (does this httpd"
+                    " run?)\n", value);
             return EXIT_NO_SERVER;
         }
         return -1;
+    case OPTION_CONF:
+        words->source.conf = value;
+        return -1;
+    case OPTION_SOCKET:
+        words->source.socket = value;
+        return -1;
+    case OPTION_URL:
+        words->source.url = value;
+        return -1;
     case OPTION_JSON:
-        order->json = 1;
+        words->order.json = 1;
         return -1;
     case OPTION_ALL:
-        order->all = 1;
+        words->order.all = 1;
         return -1;
+    case OPTION_INTERVAL:
+        return take_number(value, &words->order.interval_s);
+    case OPTION_COUNT:
+        return take_number(value, &words->order.count);
     case OPTION_VERSION:
-        puts("apppoolctl " APPPOOL_VERSION);
-        return 0;
+        return print_version();
     default:
         fputs(usage, stdout);
         return 0;
     }
 }
 
-static int run_words(int n, const char *const *words, struct order *order)
+static const char *check(const struct command *command,
+                         const struct words *words)
 {
-    if (n >= 1 && strcmp(words[0], "version") == 0) {
-        return take_option(OPTION_VERSION, NULL, order);
+    if (command->needs_server && words->source.url != NULL) {
+        return "a status page does not do for this command; leave --url out";
     }
-    order->argument = n > 1 ? words[1] : NULL;
-    for (size_t i = 0; n >= 1 && n <= 2 && i < sizeof commands /
-         sizeof *commands; i++) {
-        if (strcmp(words[0], commands[i].name) == 0) {
-            return run(&commands[i], order);
-        }
+    return command->check(&words->order);
+}
+
+static int run(const struct command *command, struct words *words)
+{
+    const char *why = check(command, words);
+
+    if (why != NULL) {
+        complain(why);
+        return EXIT_USAGE;
     }
-    fputs(usage, stderr);
-    return EXIT_USAGE;
+    if (source_open(&words->source, &words->order.source, &why,
+                    words->order.p) < 0) {
+        complain(why);
+        return EXIT_NO_SERVER;
+    }
+    return command->run(&words->order);
+}
+
+static int run_words(int n, const char *const *list, struct words *words)
+{
+    const struct command *command = command_list;
+
+    if (n == 1 && strcmp(list[0], "version") == 0) {
+        return print_version();
+    }
+    while (n > 0 && command->name != NULL &&
+           strcmp(command->name, list[0]) != 0) {
+        command++;
+    }
+    if (n < 1 || n > 2 || command->name == NULL) {
+        fputs(usage, stderr);
+        return EXIT_USAGE;
+    }
+    words->order.argument = n > 1 ? list[1] : NULL;
+    return run(command, words);
 }
 
 static int run_arguments(int argc, const char *const *argv, apr_pool_t *p)
 {
-    struct order order = { .p = p };
+    struct words words = { .order = { .p = p, .interval_s = 2 } };
     apr_getopt_t *getopt_state;
     const char *value;
     apr_status_t rv;
@@ -233,9 +211,9 @@ static int run_arguments(int argc, const char *const *argv, apr_pool_t *p)
 
     apr_getopt_init(&getopt_state, p, argc, argv);
     getopt_state->interleave = 1;
-    while ((rv = apr_getopt_long(getopt_state, options, &option, &value)) ==
-           APR_SUCCESS) {
-        int status = take_option(option, value, &order);
+    while ((rv = apr_getopt_long(getopt_state, option_list, &option,
+                                 &value)) == APR_SUCCESS) {
+        int status = take_option(option, value, &words);
 
         if (status >= 0) {
             return status;
@@ -245,7 +223,7 @@ static int run_arguments(int argc, const char *const *argv, apr_pool_t *p)
         return EXIT_USAGE; /* apr_getopt has said what was wrong */
     }
     return run_words(argc - getopt_state->ind,
-                     getopt_state->argv + getopt_state->ind, &order);
+                     getopt_state->argv + getopt_state->ind, &words);
 }
 
 int main(int argc, const char *const *argv)

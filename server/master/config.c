@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "adopt.h"
+#include "control.h"
 #include "engine_link.h"
 #include "gate.h"
 #include "processes.h"
@@ -367,6 +368,8 @@ static void on_commit(struct master *m, struct wire_message *msg)
     }
     generation_move(&m->previous, &m->current);
     generation_move(&m->current, &m->coming);
+    control_listen(m, wire_get_text(&m->current.configure,
+                                    FIELD_CONTROL_SOCKET, NULL));
     log_to(m->current.log_fd);
     tell_commit(m, m->current.number);
     sweep_adopted(m);
@@ -491,6 +494,7 @@ void config_clear(struct master *m)
     apr_hash_index_t *i;
 
     config_close(m);
+    control_listen(m, NULL);
     log_to(-1);
     for (i = apr_hash_first(NULL, m->definitions); i != NULL;
          i = apr_hash_next(i)) {

@@ -38,6 +38,11 @@ static bool may_command(const struct master *m, uid_t uid)
     return uid == 0 || uid == m->uid;
 }
 
+bool gate_may_command(const struct master *m, const struct wire_sender *who)
+{
+    return who->pid != 0 && may_command(m, who->uid);
+}
+
 /* The pid cannot have been used again: parent_pidfd says the parent lives, or
  * the end of the server would have begun. */
 bool gate_is_parent(const struct master *m, const struct wire_sender *who)
@@ -64,7 +69,7 @@ static bool gate_admits(const struct gate *gate, const struct wire_sender *who)
     case GATE_ADMIN:
         return gate_is_parent(gate->m, who);
     case GATE_TOOL:
-        return who->pid != 0 && may_command(gate->m, who->uid);
+        return gate_may_command(gate->m, who);
     }
     return false;
 }

@@ -27,6 +27,9 @@ void gate_close_all(struct master *m);
 /* Is this the parent that started us, with a user who may command? */
 bool gate_is_parent(const struct master *m, const struct wire_sender *who);
 
+/* May this one, by the kernel's word, give orders: uid 0 or ours? */
+bool gate_may_command(const struct master *m, const struct wire_sender *who);
+
 /* One line in ten seconds about somebody who was refused. */
 void gate_log_denial(struct master *m, const struct wire_sender *who,
                      const char *what);

@@ -3,6 +3,7 @@
  * master.h - the master: what has to survive the engine, and what needs root.
  *
  *   gate.c         the sockets at which clients ask to be let in
+ *   control.c      PoolControlSocket, the one with a name
  *   clients.c      clients, their boards and channels
  *   config.c       definitions, as the httpd parent sent them
  *   adopt.c        definitions for roots that only a client named
@@ -39,6 +40,7 @@
 #include "message.h"
 
 struct config_channel;
+struct control;
 struct gate;
 struct link_packet;
 struct process;
@@ -91,6 +93,7 @@ struct master {
     int parent_pidfd;        /* -1: none */
     struct loop_watch *parent_watch;
     struct gate *gates[3];   /* NULL where there is none */
+    struct control *control; /* owned; NULL: no PoolControlSocket */
     apr_time_t next_denial;  /* no line about a refused caller before this */
 
     struct config_channel *config; /* NULL: none */

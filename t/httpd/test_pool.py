@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many processes there are, who waits, and what fails how."""
 
-import json
-import subprocess
 import threading
 import time
 
@@ -280,38 +278,6 @@ def test_one_that_does_not_start_disturbs_no_other(httpd):
     assert good.get("/pid").status == 200
     assert time.monotonic() - began < 2
     assert calls.join()["slow"].status == 500
-
-
-# -- the tool --------------------------------------------------------------
-
-def ctl(h, *arguments):
-    done = subprocess.run(
-        [h.stage.ctl, *arguments, "--pid-file", h.folder / "run/httpd.pid"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
-    return done.returncode, done.stdout, done.stderr
-
-
-def test_apppoolctl_shows_what_the_status_page_shows(httpd):
-    h = httpd()
-    site = probe_site(h)
-    site.get("/pid")
-    code, out, err = ctl(h, "status", "--json")
-    assert code == 0, err
-    (application,) = json.loads(out)["applications"]
-    assert application["root"] == str(site.app.root)
-    pids = {p["pid"] for p in application["processes"]}
-    assert set(h.processes_of(site.app)) <= pids
-
-
-def test_apppoolctl_restart_returns_when_new_code_serves(httpd):
-    h = httpd()
-    app = h.wsgi_app("news", VERSION % 1)
-    site = h.vhost(app)
-    assert site.get("/").body == b"version 1"
-    app.write("passenger_wsgi.py", VERSION % 2)
-    code, _, err = ctl(h, "restart", str(app.root))
-    assert code == 0, err
-    assert {site.get("/").body for _ in range(5)} == {b"version 2"}
 
 
 VERSION = """
