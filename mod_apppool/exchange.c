@@ -16,8 +16,9 @@
 #include <sys/socket.h>
 
 #define READ_SIZE 32768
-/* A response that is silent so long is passed on as far as it has come. */
-#define PAUSE apr_time_from_msec(10)
+/* A response that is silent so long is passed on as far as it has come: with
+ * all that follows within 10 ms of having been written. */
+#define PAUSE apr_time_from_msec(6)
 /* Passed on at once to a client whose socket is writable: never blocks long. */
 #define PASS_MOST 16384
 /* A client that has half-closed is gone when a stream is silent so long. */
@@ -154,6 +155,17 @@ static void on_eof(struct exchange *x)
         x->reader->error);
 }
 
+/* The client takes it as fast as it comes: it need not be kept. */
+static void flow(struct exchange *x)
+{
+    if (!x->has_ended) {
+        response_flow(x->response);
+    }
+    if (x->response->broken != APR_SUCCESS) {
+        end(x, EXCHANGE_CLIENT_GONE, "the client has gone");
+    }
+}
+
 static void receive_some(struct exchange *x)
 {
     char buffer[READ_SIZE];
@@ -170,6 +182,7 @@ static void receive_some(struct exchange *x)
         } else if (n == 0 || errno != EAGAIN) {
             on_eof(x);
         }
+        flow(x);
         if (response_is_full(x->response)) {
             response_flush(x->response, 0);
         }
@@ -231,7 +244,7 @@ static void watch_client(const struct exchange *x, struct pollfd *client,
     if (wants_client(x)) {
         client->events |= POLLIN;
     }
-    if (should_pass(x, now)) {
+    if (should_pass(x, now) || response_is_held(x->response)) {
         client->events |= POLLOUT;
     }
 }
@@ -261,9 +274,16 @@ static void on_time(struct exchange *x, apr_time_t now)
     }
 }
 
+/* The client's socket is writable, or it is none. A FLUSH would wait for what
+ * httpd holds: that goes first. */
 static void pass_some(struct exchange *x)
 {
-    response_flush(x->response, PASS_MOST);
+    if (x->client_fd >= 0 && response_is_held(x->response)) {
+        response_push(x->response);
+        flow(x);
+    } else if (should_pass(x, apr_time_now())) {
+        response_flush(x->response, PASS_MOST);
+    }
     if (x->response->broken != APR_SUCCESS) {
         end(x, EXCHANGE_CLIENT_GONE, "the client has gone");
     }

@@ -13,6 +13,9 @@
 #define DROP_MAX 65536
 /* How much HTTP/2 gets at once. */
 #define COPY_MOST 65536
+/* httpd's core blocks from 64 KiB on (FlushMaxThreshold); chunks add a little. */
+#define FLOW_MOST 49152
+#define FLOW_LEAST 16384
 
 void response_init(struct response *response, request_rec *r,
                    const struct place_config *place,
@@ -78,6 +81,18 @@ static void drop_entity_headers(apr_table_t *headers)
     }
 }
 
+static bool may_flow(const request_rec *r)
+{
+    const ap_filter_t *filter;
+
+    for (filter = r->output_filters; filter != NULL; filter = filter->next) {
+        if (ap_cstr_casecmp(filter->frec->name, "rate_limit") == 0) {
+            return false;
+        }
+    }
+    return r->connection->master == NULL && r->main == NULL;
+}
+
 /* Said by the application, or by the admin for all of it. */
 static bool is_stream(const struct app_response *from,
                       const struct place_config *place)
@@ -96,6 +111,7 @@ void response_start(struct response *response, struct app_response *from,
     request_rec *r = response->r;
 
     response->is_stream = is_stream(from, place);
+    response->may_flow = may_flow(r);
     apr_table_unset(from->headers, "X-Accel-Buffering");
     response->former_headers = r->headers_out;
     r->headers_out = apr_table_copy(r->pool, r->headers_out);
@@ -149,11 +165,16 @@ bool response_drops_too_much(const struct response *response)
     return response->dropped > DROP_MAX;
 }
 
+static apr_off_t unsent(const struct response *response)
+{
+    return spool_len(&response->spool) - response->passed;
+}
+
 bool response_has_more(const struct response *response)
 {
     return response->started &&
-           (!response->passed_any ||
-            response->passed < spool_len(&response->spool));
+           (!response->passed_any || response->needs_flush ||
+            unsent(response) > 0);
 }
 
 bool response_is_full(const struct response *response)
@@ -198,47 +219,82 @@ static void pass(struct response *response)
     }
 }
 
-/* One brigade, up to `to`, and on its way at once. */
-static void pass_up_to(struct response *response, apr_off_t to, bool copied)
+/* One brigade, up to `to`, with a FLUSH behind it or not. */
+static void pass_up_to(struct response *response, apr_off_t to, bool copied,
+                       bool flushed)
 {
     apr_status_t rv;
     apr_pool_t *p;
 
     apr_pool_create(&p, response->r->pool);
     rv = fill(response, to, copied, p);
-    append(response, apr_bucket_flush_create(
-                         response->r->connection->bucket_alloc));
+    if (flushed) {
+        append(response, apr_bucket_flush_create(
+                             response->r->connection->bucket_alloc));
+    }
     pass(response);
     apr_pool_destroy(p);
     if (rv != APR_SUCCESS) {
         response->broken = rv;
     }
+    if (unsent(response) == 0) {
+        spool_reset(&response->spool);
+        response->passed = spool_len(&response->spool);
+    }
 }
 
 /*
- * A flush means that all was written, and the spool can be reset; but not in
- * HTTP/2. There mod_http2 keeps what it was given until the connection's own
- * thread sends it: files without a bound, and without a copy. So it gets small
- * copies, of which it takes a bounded number.
+ * mod_http2 keeps what it was given until the connection's own thread sends it:
+ * of files any amount, whatever PoolBufferMaxFile says. So it gets small copies,
+ * of which it takes a bounded number.
  */
 void response_flush(struct response *response, apr_off_t most)
 {
     bool copied = response->r->connection->master != NULL;
     apr_off_t to = spool_len(&response->spool);
 
-    if (most > 0 && to - response->passed > most) {
+    if (most > 0 && unsent(response) > most) {
         to = response->passed + most;
     }
+    response->needs_flush = false;
     while (copied && to - response->passed > COPY_MOST &&
            response->broken == APR_SUCCESS) {
-        pass_up_to(response, response->passed + COPY_MOST, true);
+        pass_up_to(response, response->passed + COPY_MOST, true, true);
     }
     if (response->broken == APR_SUCCESS) {
-        pass_up_to(response, to, copied);
+        pass_up_to(response, to, copied, true);
     }
-    if (response->passed == spool_len(&response->spool)) {
-        spool_reset(&response->spool);
-        response->passed = spool_len(&response->spool);
+}
+
+void response_flow(struct response *response)
+{
+    if (response->may_flow && response->started &&
+        unsent(response) >= FLOW_LEAST && !response_is_held(response)) {
+        apr_off_t most = unsent(response) < FLOW_MOST ? unsent(response)
+                                                      : FLOW_MOST;
+
+        response->needs_flush = true;
+        pass_up_to(response, response->passed + most, false, false);
+    }
+}
+
+bool response_is_held(const struct response *response)
+{
+    return response->r->connection->data_in_output_filters > 0;
+}
+
+/* As event does it for a connection whose response is over. */
+void response_push(struct response *response)
+{
+    ap_filter_t *filter = response->r->connection->output_filters;
+    apr_status_t rv;
+
+    while (filter->next != NULL) {
+        filter = filter->next;
+    }
+    rv = filter->frec->filter_func.out_func(filter, NULL);
+    if (rv != APR_SUCCESS || response->r->connection->aborted) {
+        response->broken = rv != APR_SUCCESS ? rv : APR_ECONNABORTED;
     }
 }
 

@@ -30,6 +30,9 @@ struct response {
     bool started;         /* status and header are in r */
     bool passed_any;      /* the client may have seen some of it */
     bool is_early;        /* the client still sends its request */
+    bool may_flow;        /* the client's connection is its own (HTTP/1), and no
+                             filter waits on purpose (mod_ratelimit) */
+    bool needs_flush;     /* filters may hold back what was passed */
     apr_table_t *former_headers; /* r's before it started */
     apr_status_t broken;  /* passing down failed: the client has gone */
 };
@@ -59,11 +62,24 @@ apr_status_t response_add(struct response *response, const char *data,
 /* More of a body that nobody gets than is worth reading. */
 bool response_drops_too_much(const struct response *response);
 
-/* Bytes (or the header) that could be passed down. */
+/* Bytes (or the header, or a FLUSH) that could be passed down. */
 bool response_has_more(const struct response *response);
 
 /* At most `most` bytes of them, and a FLUSH. Blocks as the client makes it. */
 void response_flush(struct response *response, apr_off_t most);
+
+/*
+ * Hand on what has come, without a FLUSH and without waiting for the client:
+ * only where it has taken all before, and never so much that httpd's filters
+ * would block. Small pieces stay: they may be the whole response.
+ */
+void response_flow(struct response *response);
+
+/* Does httpd hold bytes that the client's socket has not taken? */
+bool response_is_held(const struct response *response);
+
+/* Its socket is writable: httpd sends what it holds. Does not block. */
+void response_push(struct response *response);
 
 /* The spool is as large as it may become. */
 bool response_is_full(const struct response *response);

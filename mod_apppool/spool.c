@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,19 +43,24 @@ static apr_status_t close_file(void *data)
     return APR_SUCCESS;
 }
 
+/* An endless response may need one file after the other: nothing of it stays in
+ * the pool. */
 static apr_status_t open_file(struct spool *spool)
 {
-    const char *folder = spool->folder;
-    char *path;
+    char path[PATH_MAX];
+    int len;
 
-    if (folder == NULL) {
-        apr_status_t rv = apr_temp_dir_get(&folder, spool->pool);
+    if (spool->folder == NULL) {
+        apr_status_t rv = apr_temp_dir_get(&spool->folder, spool->pool);
 
         if (rv != APR_SUCCESS) {
             return rv;
         }
     }
-    path = apr_pstrcat(spool->pool, folder, "/apppool.XXXXXX", NULL);
+    len = apr_snprintf(path, sizeof(path), "%s/apppool.XXXXXX", spool->folder);
+    if (len >= (int)sizeof(path) - 1) {
+        return APR_ENAMETOOLONG;
+    }
     spool->fd = mkostemp(path, O_CLOEXEC);
     if (spool->fd < 0) {
         return errno;
@@ -236,10 +242,13 @@ apr_status_t spool_copy(const struct spool *spool, apr_off_t from,
     return rv;
 }
 
+/* Not truncated: HTTP/2 and httpd's core may still have to read what was passed
+ * to them, through descriptors of their own. */
 void spool_reset(struct spool *spool)
 {
     spool->memory_len = 0;
-    if (spool->file_len > 0 && ftruncate(spool->fd, 0) == 0) {
+    if (spool->fd >= 0) {
+        apr_pool_cleanup_run(spool->pool, spool, close_file);
         spool->file_len = 0;
     }
 }

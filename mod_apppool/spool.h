@@ -56,7 +56,8 @@ apr_status_t spool_pass(const struct spool *spool, apr_off_t from,
 apr_status_t spool_copy(const struct spool *spool, apr_off_t from,
                         apr_off_t to, apr_bucket_brigade *brigade);
 
-/* Forget all bytes. Allowed only when nothing passed is on its way any more. */
+/* Forget all bytes. What was passed on may still be on its way: brigades copy
+ * memory when they keep it, and have descriptors of the file. */
 void spool_reset(struct spool *spool);
 
 #endif

@@ -9,6 +9,8 @@ at descriptor 3). Threads, connections kept.
   /flood      101, then N MiB, then its end (?mib=N)
   /deaf       101, reads nothing for a second, then counts what came until the
               end of input, and says how much
+  /watch      begins a response and says no more until the other side has gone;
+              /gone tells how many have
   /late       answers after the whole body has come: its length
 """
 import hashlib
@@ -18,6 +20,9 @@ import socket
 import threading
 import time
 from urllib.parse import parse_qsl, urlsplit
+
+
+gone = []
 
 
 class Gone(Exception):
@@ -101,6 +106,17 @@ class Connection:
 
     def on_late(self, request_line, pairs, headers, query):
         self.answer(str(sum(len(data) for data in self.body(headers))))
+        return True
+
+    def on_watch(self, request_line, pairs, headers, query):
+        self.sock.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked"
+                          b"\r\n\r\n6\r\nbegun\n\r\n")
+        if not self.file.read(1):
+            gone.append(self)
+        return False
+
+    def on_gone(self, request_line, pairs, headers, query):
+        self.answer(str(len(gone)))
         return True
 
     def on_say(self, request_line, pairs, headers, query):

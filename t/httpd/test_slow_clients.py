@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A slow client never holds a process, and no body costs memory."""
+
+import contextlib
+import hashlib
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from harness import eventually
+from harness.http2 import Http2
+from test_streams import FLOWS
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def one(httpd, mpm):
+    """A started httpd with one application of one process."""
+    h = httpd(conf="PoolMax 1")
+    h.site = h.vhost(h.wsgi_app("flows", FLOWS))
+    h.site.get("/pid")
+    return h
+
+
+@contextlib.contextmanager
+def in_background(work):
+    """Runs `work(stop)` until the block is left."""
+    stop = threading.Event()
+    failures = []
+
+    def run():
+        try:
+            work(stop)
+        except Exception as error:      # noqa: BLE001 - told to the test
+            failures.append(error)
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(30)
+    assert not failures, failures
+
+
+def read_slowly(h, bytes_per_s, begun):
+    """Takes 10 MiB at this speed, through a small window."""
+    def work(stop):
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+            s.settimeout(30)
+            s.connect(h.address)
+            s.sendall(b"GET /large?mib=10 HTTP/1.1\r\nHost: flows.test\r\n"
+                      b"Connection: close\r\n\r\n")
+            while not stop.is_set():
+                assert s.recv(bytes_per_s // 20)
+                begun.set()
+                stop.wait(0.05)
+    return work
+
+
+def upload_slowly(h, bytes_per_s, begun):
+    def work(stop):
+        with h.connect() as c:
+            c.send("POST /sink HTTP/1.1\r\nHost: flows.test\r\n"
+                   "Content-Length: 100000\r\n\r\n")
+            while not stop.is_set():
+                c.send(b"x" * (bytes_per_s // 20))
+                begun.set()
+                stop.wait(0.05)
+    return work
+
+
+@pytest.mark.all_mpms
+def test_slow_readers_and_uploaders_do_not_delay_others(one):
+    """One process; 10 MiB read at 50 kB/s, an upload at 600 B/s."""
+    read, sent = threading.Event(), threading.Event()
+    with in_background(read_slowly(one, 50000, read)), \
+            in_background(upload_slowly(one, 600, sent)):
+        assert read.wait(10) and sent.wait(10)
+        eventually(lambda: one.site.get("/pid").status == 200)
+        times = []
+        for _ in range(40):
+            began = time.monotonic()
+            assert one.site.get("/pid").status == 200
+            times.append(time.monotonic() - began)
+            time.sleep(0.02)
+    # A held process would cost minutes, a wait for a pause 6 ms.
+    assert sorted(times)[20] < 0.02, times
+    assert max(times) < 1, times
+
+
+def peak_mib(proc):
+    status = Path(f"/proc/{proc.pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def all_peaks(h):
+    return {f"{p.pid} {p.argv[:3]}": peak_mib(p) for p in h.everything()
+            if p.alive}
+
+
+@pytest.mark.parametrize("version", ["1.1", "2"])
+def test_three_hundred_mebibytes_each_way_leave_memory_where_it_was(
+        httpd, version):
+    """No process ever holds more than 64 MiB."""
+    h = httpd(modules=("http2",), conf="PoolMax 2\nProtocols h2c http/1.1\n"
+              "LimitRequestBody 0")
+    site = h.vhost(h.wsgi_app("flows", FLOWS))
+    site.get("/pid")
+    if version == "1.1":
+        piece = bytes(range(256)) * 256
+        digest = hashlib.sha256()
+        for _ in range(300 * 16):
+            digest.update(piece)
+        answer = site.post("/sink", (piece for _ in range(300 * 16)))
+        assert answer.body == b"%d %s" % (300 * MIB,
+                                          digest.hexdigest().encode())
+        with h.connect() as c:
+            c.send("GET /large?mib=300 HTTP/1.0\r\nHost: flows.test\r\n\r\n")
+            size = 0
+            c.read_until("\r\n\r\n")
+            size += len(c.received)
+            while True:
+                data = c.sock.recv(MIB)
+                size += len(data)
+                if not data:
+                    break
+        assert size == 300 * MIB
+    else:
+        with Http2(h.address, keep_bodies=False) as c:
+            stream = c.wait(c.send("GET", "/large?mib=300", host=site.name))
+        assert stream.size == 300 * MIB
+    peaks = all_peaks(h)
+    assert max(peaks.values()) < 64, peaks
+
+
+def test_an_upload_that_is_given_up_reaches_no_process(one):
+    before = one.status_of(one.site.app)["processes"][0]["requests"]
+    with one.connect() as c:
+        c.send("POST /sink HTTP/1.1\r\nHost: flows.test\r\n"
+               "Content-Length: 100000\r\n\r\nxxx")
+    one.access_log.wait('"POST /sink')
+    assert one.site.get("/pid").status == 200
+    after = one.status_of(one.site.app)["processes"][0]["requests"]
+    assert after <= before + 1
