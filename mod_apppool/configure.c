@@ -18,7 +18,8 @@
 
 APLOG_USE_MODULE(apppool);
 
-#define ASK_MS 5000
+/* A changed executable is tried first, for 5 s at most (server/master). */
+#define ASK_MS 8000
 #define ANSWER_MS 10000
 
 struct sender {

@@ -373,6 +373,7 @@ enum wire_type {
 
 /* The byte that asks a rendezvous for a channel. On the admin pair only. */
 #define RENDEZVOUS_CHANNEL 'c' /* a channel to the engine */
-#define RENDEZVOUS_CONFIG  'd' /* admin pair: a config channel to the master */
+#define RENDEZVOUS_CONFIG  'd' /* admin pair: a config channel to the master,
+                                  which first becomes a changed executable */
 
 #endif

@@ -89,6 +89,15 @@ void adopt_forget(struct master *m, const struct definition *d)
     apr_hash_set(m->adopted, d->key, APR_HASH_KEY_STRING, NULL);
 }
 
+void adopt_restore(struct master *m, struct definition *d, const char *key)
+{
+    d->key = strdup(key);
+    if (d->key == NULL) {
+        abort();
+    }
+    apr_hash_set(m->adopted, d->key, APR_HASH_KEY_STRING, d);
+}
+
 /* NULL: not allowed, or too many. */
 static struct definition *adopt_new(struct master *m, const char *key,
                                     struct definition *origin,
@@ -104,16 +113,12 @@ static struct definition *adopt_new(struct master *m, const char *key,
     }
     d = config_define(m, m->next_adopted++);
     d->origin = wire_get_u32(adopt, FIELD_APP, 0);
-    d->key = strdup(key);
-    if (d->key == NULL) {
-        abort();
-    }
+    adopt_restore(m, d, key);
     make_define(&d->message, d->number,
                 origin != NULL ? &origin->message : NULL, adopt);
     log_fd = origin != NULL && origin->log_fd >= 0
                  ? fd_duplicate(origin->log_fd) : -1;
     config_keep_log(&d->log_fd, &log_fd);
-    apr_hash_set(m->adopted, d->key, APR_HASH_KEY_STRING, d);
     config_tell_definition(m, d);
     return d;
 }

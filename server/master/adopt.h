@@ -16,6 +16,9 @@ struct definition;
 /* Link message; answered with DEFINE (when new) and ADOPTED. */
 void adopt_on_adopt(struct master *m, struct wire_message *msg);
 
+/* For state.h: d was adopted under this key. */
+void adopt_restore(struct master *m, struct definition *d, const char *key);
+
 /* Its key is no longer looked up. */
 void adopt_forget(struct master *m, const struct definition *d);
 

@@ -59,23 +59,41 @@ static struct client_channel *channel_find(const struct client *client,
     return NULL;
 }
 
-static struct client *client_add(struct master *m,
-                                 const struct wire_sender *who, bool admin,
-                                 int *board, int *channel)
+struct client *client_restore(struct master *m, uint32_t number)
 {
     struct client *client = calloc(1, sizeof(*client));
 
     if (client == NULL) {
         abort();
     }
-    client->number = ++m->last_client;
+    client->number = number;
+    client->board = -1;
+    apr_hash_set(m->clients, &client->number, sizeof(client->number), client);
+    return client;
+}
+
+void client_restore_channel(struct client *client, uint32_t number, int fd)
+{
+    channel_add(client, number, &fd);
+}
+
+bool client_is_whole(const struct client *client)
+{
+    return channel_find(client, 0) != NULL;
+}
+
+static struct client *client_add(struct master *m,
+                                 const struct wire_sender *who, bool admin,
+                                 int *board, int *channel)
+{
+    struct client *client = client_restore(m, ++m->last_client);
+
     client->pid = who->pid;
     client->uid = who->uid;
     client->admin = admin;
     client->board = *board;
     *board = -1;
     channel_add(client, 0, channel);
-    apr_hash_set(m->clients, &client->number, sizeof(client->number), client);
     return client;
 }
 

@@ -46,6 +46,11 @@ struct client *clients_find(struct master *m, uint32_t number);
 void client_free(struct master *m, struct client *client);
 void clients_free_all(struct master *m);
 
+/* For state.h: a client without channels; channels; is the first there? */
+struct client *client_restore(struct master *m, uint32_t number);
+void client_restore_channel(struct client *client, uint32_t number, int fd);
+bool client_is_whole(const struct client *client);
+
 /* Tell the engine of a client and its channels. */
 void client_tell(struct master *m, const struct client *client);
 

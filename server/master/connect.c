@@ -84,9 +84,10 @@ static void connection_revoke(struct master *m, struct connection *c)
     free(c);
 }
 
-static void connection_new(struct master *m, const struct connection_key *key,
-                           struct client *client, struct process *p, int *fd,
-                           bool waits)
+static struct connection *connection_add(struct master *m,
+                                         const struct connection_key *key,
+                                         struct client *client,
+                                         struct process *p, int *fd)
 {
     struct connection *c = calloc(1, sizeof(*c));
 
@@ -97,12 +98,21 @@ static void connection_new(struct master *m, const struct connection_key *key,
     c->process = p;
     c->fd = *fd;
     *fd = -1;
-    c->waits = waits;
     LIST_INSERT_HEAD(&p->connections, c, of_process);
     if (client != NULL) {
         LIST_INSERT_HEAD(&client->connections, c, of_client);
     }
     apr_hash_set(m->connections, &c->key, sizeof(c->key), c);
+    return c;
+}
+
+static void connection_new(struct master *m, const struct connection_key *key,
+                           struct client *client, struct process *p, int *fd,
+                           bool waits)
+{
+    struct connection *c = connection_add(m, key, client, p, fd);
+
+    c->waits = waits;
     if (!waits) {
         tell_connected(m, c);
     } else if (m->accept_timer == NULL) {
@@ -269,4 +279,39 @@ void connect_tell(struct master *m)
         wire_put_u32(&msg, FIELD_PROCESS, c->process->number);
         engine_link_send(m, &msg);
     }
+}
+
+/* The next image -------------------------------------------------------------*/
+
+void connect_each(const struct master *m,
+                  void (*each)(void *baton,
+                               const struct connection_facts *facts),
+                  void *baton)
+{
+    for (apr_hash_index_t *i = apr_hash_first(NULL, m->connections); i != NULL;
+         i = apr_hash_next(i)) {
+        const struct connection *c = apr_hash_this_val(i);
+
+        if (c->key.client != 0 && !c->waits) {
+            each(baton, &(struct connection_facts){
+                            .client = c->key.client, .slot = c->key.slot,
+                            .process = c->process->number, .fd = c->fd });
+        }
+    }
+}
+
+bool connect_restore(struct master *m, const struct connection_facts *facts)
+{
+    struct connection_key key = { .client = facts->client,
+                                  .slot = facts->slot };
+    struct client *client = clients_find(m, facts->client);
+    struct process *p = process_find(m, facts->process);
+    int fd = facts->fd;
+
+    if (client == NULL || p == NULL || key.slot >= BOARD_SLOTS ||
+        connection_find(m, key.client, key.slot) != NULL) {
+        return false;
+    }
+    connection_add(m, &key, client, p, &fd);
+    return true;
 }

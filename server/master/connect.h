@@ -27,4 +27,16 @@ void connect_engine_lost(struct master *m);
 /* Tell a new engine of every connection: SLOT_KEPT. */
 void connect_tell(struct master *m);
 
+/* For state.h: connections that go on in the next image. */
+struct connection_facts {
+    uint32_t client, slot, process; /* numbers */
+    int fd;
+};
+void connect_each(const struct master *m,
+                  void (*each)(void *baton,
+                               const struct connection_facts *facts),
+                  void *baton);
+/* False: there is no such client or process, or one already. */
+bool connect_restore(struct master *m, const struct connection_facts *facts);
+
 #endif

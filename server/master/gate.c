@@ -12,6 +12,7 @@
 #include "config.h"
 #include "socket.h"
 #include "stop.h"
+#include "upgrade.h"
 
 #define ASKS_A_TURN     16
 #define DENIAL_INTERVAL apr_time_from_sec(10)
@@ -81,23 +82,40 @@ static int gate_answer(void *baton, int channel)
     return rendezvous_answer(gate->fd, channel);
 }
 
+int gate_fd(const struct master *m, enum gate_kind kind)
+{
+    return m->gates[kind] != NULL ? m->gates[kind]->fd : -1;
+}
+
+static void log_unanswered(long pid, int rc)
+{
+    if (rc < 0) {
+        log_error("pid %ld asked for a channel and got none: %s", pid,
+                  strerror(-rc));
+    }
+}
+
+void gate_answer_config(struct master *m)
+{
+    if (m->gates[GATE_ADMIN] != NULL) {
+        log_unanswered((long)m->parent, config_open(m, gate_answer,
+                                                    m->gates[GATE_ADMIN]));
+    }
+}
+
 static void gate_let_in(struct gate *gate, char byte,
                         const struct wire_sender *who)
 {
     struct master *m = gate->m;
-    int rc;
 
     if (byte == RENDEZVOUS_CHANNEL) {
-        rc = client_new(m, who, gate->kind != GATE_CLIENTS, gate_answer, gate);
-    } else if (byte == RENDEZVOUS_CONFIG && gate->kind == GATE_ADMIN) {
-        rc = config_open(m, gate_answer, gate);
-    } else {
+        log_unanswered((long)who->pid, client_new(m, who,
+                                                  gate->kind != GATE_CLIENTS,
+                                                  gate_answer, gate));
+    } else if (byte != RENDEZVOUS_CONFIG || gate->kind != GATE_ADMIN) {
         gate_log_denial(m, who, "an unknown byte");
-        return;
-    }
-    if (rc < 0) {
-        log_error("pid %ld asked for a channel and got none: %s",
-                  (long)who->pid, strerror(-rc));
+    } else if (!upgrade_begin(m)) {
+        gate_answer_config(m);
     }
 }
 

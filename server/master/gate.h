@@ -20,6 +20,12 @@ enum gate_kind {
 /* Open a gate at fd (taken over, closed with the gate). 0 or -errno. */
 int gate_open(struct master *m, enum gate_kind kind, int fd);
 
+/* A config channel for the parent, who asked for one at the admin pair. */
+void gate_answer_config(struct master *m);
+
+/* Its descriptor; -1: there is no such gate. */
+int gate_fd(const struct master *m, enum gate_kind kind);
+
 /* Read nothing for now, or go on. */
 void gate_pause_all(struct master *m, bool paused);
 void gate_close_all(struct master *m);

@@ -18,11 +18,12 @@
 #include "watcher.h"
 #include "log.h"
 #include "master.h"
+#include "upgrade.h"
 #include "installed.h"
 
 enum { OPTION_ENGINE = 256, OPTION_WATCHER, OPTION_VERSION, OPTION_HELP, OPTION_SPAWN_SERVER,
        OPTION_ENVIRONMENT, OPTION_RUBY, OPTION_USER, OPTION_RUNTIME_DIR,
-       OPTION_ADMIN };
+       OPTION_ADMIN, OPTION_RESUME, OPTION_SELFTEST };
 
 static const struct option long_options[] = {
     { "engine",       no_argument,       NULL, OPTION_ENGINE       },
@@ -35,6 +36,8 @@ static const struct option long_options[] = {
     { "user",         required_argument, NULL, OPTION_USER         },
     { "runtime-dir",  required_argument, NULL, OPTION_RUNTIME_DIR  },
     { "admin",        no_argument,       NULL, OPTION_ADMIN        },
+    { "resume",       required_argument, NULL, OPTION_RESUME       },
+    { "selftest",     no_argument,       NULL, OPTION_SELFTEST     },
     { NULL,           0,                 NULL, 0                   }
 };
 
@@ -79,6 +82,12 @@ static enum role set_option(int option, struct master_options *options)
         break;
     case OPTION_ADMIN:
         options->admin = true;
+        break;
+    case OPTION_RESUME:
+        options->resume = atoi(optarg);
+        break;
+    case OPTION_SELFTEST:
+        options->selftest = true;
         break;
     default:
         return ROLE_WRONG;
@@ -128,6 +137,17 @@ static bool is_packet_socket(int fd)
            type == SOCK_SEQPACKET;
 }
 
+static int selftest(const struct master_options *options)
+{
+    int status;
+
+    log_open("new master", LOG_LEVEL_NOTICE);
+    apr_initialize();
+    status = upgrade_selftest(options);
+    apr_terminate();
+    return status;
+}
+
 static int run_master(struct master_options *options)
 {
     int status;
@@ -139,7 +159,9 @@ static int run_master(struct master_options *options)
               "or libapppool, not by hand;\nsee --help.\n", stderr);
         return 1;
     }
-    close_range(MASTER_TOOL_FD, ~0u, 0);
+    if (options->resume < 0) {
+        close_range(MASTER_TOOL_FD, ~0u, 0);
+    }
     setsid(); /* refused where we lead a group already: then all is well */
     if (options->spawn_server == NULL) {
         options->spawn_server = find_spawn_server();
@@ -153,7 +175,7 @@ static int run_master(struct master_options *options)
 
 int main(int argc, char **argv)
 {
-    struct master_options options = { .user = NULL };
+    struct master_options options = { .argv = argv, .resume = -1 };
 
     switch (read_options(argc, argv, &options)) {
     case ROLE_DONE:
@@ -166,6 +188,6 @@ int main(int argc, char **argv)
     case ROLE_WATCHER:
         return watcher_main();
     default:
-        return run_master(&options);
+        return options.selftest ? selftest(&options) : run_master(&options);
     }
 }

@@ -23,7 +23,9 @@
 #include "processes.h"
 #include "reaper.h"
 #include "socket.h"
+#include "state.h"
 #include "stop.h"
+#include "upgrade.h"
 #include "watcher_keeper.h"
 
 struct master *master_new(const struct master_options *options, apr_pool_t *p)
@@ -40,7 +42,7 @@ struct master *master_new(const struct master_options *options, apr_pool_t *p)
     m->engine_uid = m->uid;
     m->engine_gid = getegid();
     m->parent_pidfd = m->signal_fd = m->link = m->engine_pidfd = -1;
-    m->null_fd = m->watcher = -1;
+    m->null_fd = m->watcher = m->tool_fd = -1;
     m->previous.log_fd = m->current.log_fd = m->coming.log_fd = -1;
     m->previous.description = m->current.description = -1;
     m->coming.description = -1;
@@ -72,6 +74,7 @@ void master_free(struct master **master)
     watcher_keeper_end(m);
     loop_timer_cancel(&m->stop_timer);
     loop_timer_cancel(&m->accept_timer);
+    upgrade_end(m);
     gate_close_all(m);
     process_free_all(m);
     clients_free_all(m);
@@ -173,6 +176,14 @@ static int open_tool_gate(struct master *m)
     return gate_open(m, GATE_TOOL, ends[0]);
 }
 
+/* One of an image before has its descriptors in place. */
+static int reopen_tool_gate(struct master *m)
+{
+    fcntl(MASTER_TOOL_FD, F_SETFD, FD_CLOEXEC);
+    return m->tool_fd < 0 ? open_tool_gate(m)
+                          : gate_open(m, GATE_TOOL, m->tool_fd);
+}
+
 static int open_gates(struct master *m)
 {
     int rc;
@@ -213,16 +224,38 @@ static int reserve_tool_fd(void)
     return fd < 0 ? -errno : 0;
 }
 
-static int master_open(struct master *m)
+/* What is done once in the life of the process. */
+static void take_place(struct master *m)
 {
-    int rc;
-
     m->null_fd = fd_duplicate(MASTER_TOOL_FD); /* still /dev/null */
     limits_raise_nofile(m);
     limits_lower_oom_score(m);
     limits_choose_engine_user(m);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    rc = open_parent(m);
+}
+
+static int take_place_of_before(struct master *m)
+{
+    int rc = upgrade_resume(m);
+
+    m->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    log_to(m->current.log_fd);
+    return rc;
+}
+
+static int master_open(struct master *m)
+{
+    int rc = 0;
+
+    upgrade_init(m);
+    if (m->options.resume >= 0) {
+        rc = take_place_of_before(m);
+    } else {
+        take_place(m);
+    }
+    if (rc == 0) {
+        rc = open_parent(m);
+    }
     if (rc == 0) {
         rc = open_signals(m);
     }
@@ -230,9 +263,21 @@ static int master_open(struct master *m)
         rc = open_gates(m);
     }
     if (rc == 0) {
-        rc = open_tool_gate(m);
+        rc = m->options.resume >= 0 ? reopen_tool_gate(m)
+                                    : open_tool_gate(m);
     }
     return rc;
+}
+
+static void begin(struct master *m)
+{
+    engine_keeper_start(m);
+    watcher_keeper_start(m);
+    if (m->options.resume >= 0) {
+        state_listen(m);
+        reaper_run(m); /* who ended meanwhile */
+        gate_answer_config(m);
+    }
 }
 
 int master_run(const struct master_options *options)
@@ -242,7 +287,7 @@ int master_run(const struct master_options *options)
     int rc;
 
     open_log();
-    rc = reserve_tool_fd();
+    rc = options->resume >= 0 ? 0 : reserve_tool_fd();
     apr_pool_create(&p, NULL);
     m = rc == 0 ? master_new(options, p) : NULL;
     if (m == NULL) {
@@ -254,8 +299,7 @@ int master_run(const struct master_options *options)
     if (rc < 0) {
         log_error("the pool server cannot start: %s", strerror(-rc));
     } else {
-        engine_keeper_start(m);
-        watcher_keeper_start(m);
+        begin(m);
         loop_run(m->loop);
         log_info("the server has ended");
     }

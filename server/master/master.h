@@ -19,6 +19,8 @@
  *   connect.c      connections of clients to processes
  *   report.c       what processes report, passed on unread
  *   stop.c         the end of the server
+ *   upgrade.c      the same process as a new executable
+ *   state_save.c, state_load.c  all of this, from one image to the next
  *   system_limits.c  RLIMIT_NOFILE, oom_score_adj, the engine's user
  *
  * One thread, one loop. Nothing here waits for anything but the loop, and
@@ -45,6 +47,7 @@ struct gate;
 struct link_packet;
 struct process;
 struct report;
+struct upgrade;
 
 /* From the command line; strings are borrowed from argv. */
 struct master_options {
@@ -54,6 +57,9 @@ struct master_options {
     const char *user;         /* of the engine; NULL, "": nobody; "auto" */
     const char *runtime_dir;  /* NULL: see limits_runtime_dir() */
     bool admin;               /* fd 0 is the admin pair */
+    int resume;               /* state of the image before; -1: none */
+    bool selftest;            /* only say whether it is understood */
+    char **argv;              /* all of it */
 };
 
 enum {
@@ -136,6 +142,8 @@ struct master {
     struct loop_timer *watcher_timer; /* until the next start of one */
 
     int null_fd;                   /* /dev/null; -1: none */
+    struct upgrade *upgrade;       /* NULL: not for this master (tests) */
+    int tool_fd;                   /* of the image before: gate's end; -1 */
 
     enum master_phase phase;
     struct loop_timer *stop_timer;

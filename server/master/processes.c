@@ -123,6 +123,13 @@ static pid_t find_session(const struct process *p, pid_t pid)
     return session;
 }
 
+static void watch_end(struct process *p)
+{
+    if (p->preloader != 0) {
+        p->end_watch = loop_watch(p->m->loop, p->pidfd, LOOP_READ, on_end, p);
+    }
+}
+
 int process_begin(struct process *p, pid_t pid)
 {
     p->pidfd = pidfd_open(pid, 0);
@@ -132,10 +139,16 @@ int process_begin(struct process *p, pid_t pid)
     p->session = find_session(p, pid);
     p->pid = pid;
     p->fork = FORK_NONE;
-    if (p->preloader != 0) {
-        p->end_watch = loop_watch(p->m->loop, p->pidfd, LOOP_READ, on_end, p);
-    }
+    watch_end(p);
     return 0;
+}
+
+void process_listen_all(struct master *m)
+{
+    for (apr_hash_index_t *i = apr_hash_first(NULL, m->processes); i != NULL;
+         i = apr_hash_next(i)) {
+        watch_end(apr_hash_this_val(i));
+    }
 }
 
 bool process_runs_as(const struct process *p, uid_t uid)
@@ -338,6 +351,12 @@ static void fork_cancel(struct process *p)
     } else {
         process_free(p);
     }
+}
+
+void process_restore_cancelled(struct process *p)
+{
+    p->fork = FORK_ASKED;
+    fork_cancel(p);
 }
 
 void process_cancel_forks(struct master *m)

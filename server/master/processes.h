@@ -89,6 +89,11 @@ void process_tell_again(const struct process *p);
 void process_tell_report(const struct process *p, const char *bytes,
                          size_t len);
 
+/* For state.h: its fork was cancelled but may still come; and the watches of
+ * all that were restored. */
+void process_restore_cancelled(struct process *p);
+void process_listen_all(struct master *m);
+
 /* The engine has died: forks under way are for nobody now. */
 void process_cancel_forks(struct master *m);
 

@@ -21,6 +21,7 @@
 #include "processes.h"
 #include "report.h"
 #include "socket.h"
+#include "upgrade.h"
 #include "watcher_keeper.h"
 
 static void reap(struct master *m, pid_t pid)
@@ -38,6 +39,8 @@ static void reap(struct master *m, pid_t pid)
         engine_keeper_died(m, status);
     } else if (pid == m->watcher_pid) {
         watcher_keeper_died(m, status);
+    } else {
+        upgrade_reaped(m, pid, status);
     }
 }
 

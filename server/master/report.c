@@ -408,3 +408,61 @@ void report_pause_all(struct master *m, bool paused)
         }
     }
 }
+
+/* The next image -------------------------------------------------------------*/
+
+struct report_facts report_facts(const struct report *report)
+{
+    return (struct report_facts){
+        .fd = report->fd,
+        .forks = report->forks,
+        .output_device = report->output.st_dev,
+        .output_inode = report->output.st_ino,
+    };
+}
+
+const struct report *report_next(const struct master *m,
+                                 const struct report *report)
+{
+    return report == NULL ? LIST_FIRST(&m->reports) : LIST_NEXT(report, next);
+}
+
+const struct process *report_next_process(const struct report *report,
+                                          const struct process *p)
+{
+    return p == NULL ? LIST_FIRST(&report->processes) : LIST_NEXT(p, of_report);
+}
+
+struct report *report_restore(struct master *m,
+                              const struct report_facts *facts)
+{
+    struct report *report = calloc(1, sizeof(*report));
+
+    if (report == NULL) {
+        abort();
+    }
+    report->m = m;
+    report->fd = facts->fd;
+    report->forks = facts->forks;
+    report->output.st_dev = (dev_t)facts->output_device;
+    report->output.st_ino = (ino_t)facts->output_inode;
+    LIST_INSERT_HEAD(&m->reports, report, next);
+    return report;
+}
+
+void report_restore_process(struct report *report, struct process *p)
+{
+    p->report = report;
+    LIST_INSERT_HEAD(&report->processes, p, of_report);
+}
+
+void report_listen_all(struct master *m)
+{
+    struct report *report;
+
+    LIST_FOREACH(report, &m->reports, next) {
+        report->watch = loop_watch(m->loop, report->fd,
+                                   engine_link_is_free(m) ? LOOP_READ : 0,
+                                   on_ready, report);
+    }
+}

@@ -43,6 +43,24 @@ struct process *report_sibling(const struct process *p);
 /* p's output is that of all who report where it does. */
 void report_set_output(const struct process *p);
 
+/* For state.h: what of a report goes on in the next image. */
+struct report_facts {
+    int fd;
+    bool forks;
+    uint64_t output_device, output_inode;
+};
+struct report_facts report_facts(const struct report *report);
+/* The one after this; NULL: the first, or none. */
+const struct report *report_next(const struct master *m,
+                                 const struct report *report);
+const struct process *report_next_process(const struct report *report,
+                                          const struct process *p);
+/* Nothing is heard of a restored report before report_listen_all(). */
+struct report *report_restore(struct master *m,
+                              const struct report_facts *facts);
+void report_restore_process(struct report *report, struct process *p);
+void report_listen_all(struct master *m);
+
 void report_pause_all(struct master *m, bool paused);
 
 #endif
