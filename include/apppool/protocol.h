@@ -288,8 +288,9 @@ enum watch_seen {
       CONFIGURE_TAKES, 0, 1, "a generation begins; the log")                  \
     X(65, DEFINE, FROM_PARENT | FROM_MASTER, DEFINE_NEEDS, DEFINE_TAKES,      \
       0, 1, "an application of it; its log")                                  \
-    X(66, COMMIT, FROM_PARENT | FROM_MASTER, F(GENERATION), 0, 0, 0,          \
-      "the generation is complete -> DONE, REFUSED")                          \
+    X(66, COMMIT, FROM_PARENT | FROM_MASTER, F(GENERATION), F(STATUS), 0, 0,  \
+      "the generation is complete (STATUS 1: and what applications are"       \
+      " started with has changed) -> DONE, REFUSED")                          \
     X(67, DESCRIBE, FROM_PARENT | FROM_MASTER, 0, 0, 1, 1,                    \
       "the generation in words for people: JSON in a sealed memfd")           \
     /* link, master to engine */                                              \

@@ -151,6 +151,23 @@ static void order_release(struct restart_order *order)
     }
 }
 
+static void restart_each(struct engine *engine, const char *root)
+{
+    for (apr_hash_index_t *i = apr_hash_first(NULL, engine->definitions);
+         i != NULL; i = apr_hash_next(i)) {
+        struct definition *definition = apr_hash_this_val(i);
+
+        if (is_meant(definition, root)) {
+            core_restart(definition->app, engine_now(engine));
+        }
+    }
+}
+
+void admin_restart_all(struct engine *engine)
+{
+    restart_each(engine, NULL);
+}
+
 /* One pass to note who waits, a second to begin: an application that has no
  * process is through at once. */
 static unsigned restart_those(struct engine *engine,
@@ -166,13 +183,7 @@ static unsigned restart_those(struct engine *engine,
             found++;
         }
     }
-    for (i = apr_hash_first(NULL, engine->definitions); i != NULL;
-         i = apr_hash_next(i)) {
-        if (is_meant(apr_hash_this_val(i), root)) {
-            core_restart(((struct definition *)apr_hash_this_val(i))->app,
-                         engine_now(engine));
-        }
-    }
+    restart_each(engine, root);
     return found;
 }
 

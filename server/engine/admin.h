@@ -25,6 +25,9 @@ void admin_on_get_server_pid(struct channel *channel, struct wire_message *m);
 void admin_on_restart(struct channel *channel, struct wire_message *m);
 void admin_on_detach_process(struct channel *channel, struct wire_message *m);
 
+/* All applications, rolling; nobody waits for it. */
+void admin_restart_all(struct engine *engine);
+
 /* The core's decision: this restart is over; error NULL: new code serves. */
 void admin_on_restarted(struct definition *definition, const char *error);
 

@@ -214,6 +214,9 @@ void definition_on_commit(struct engine *engine, struct wire_message *m)
     engine->generation = wire_get_u32(m, FIELD_GENERATION, 1);
     engine->coming = 0;
     definition_sweep(engine);
+    if (wire_get_u32(m, FIELD_STATUS, 0) != 0) {
+        admin_restart_all(engine);
+    }
 }
 
 static char *adoption_key(const struct wire_message *get)

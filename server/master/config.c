@@ -15,6 +15,7 @@
 #include "engine_link.h"
 #include "gate.h"
 #include "processes.h"
+#include "programs.h"
 #include "socket.h"
 
 struct config_channel {
@@ -62,13 +63,17 @@ static void tell(struct master *m, const struct wire_message *kept, int log_fd)
     engine_link_send(m, &msg);
 }
 
-static void tell_commit(struct master *m, uint32_t generation)
+static void tell_commit(struct master *m, uint32_t generation,
+                        bool start_anew)
 {
     struct wire_message msg;
 
     wire_message_init(&msg);
     wire_message_begin(&msg, MSG_COMMIT, 0);
     wire_put_u32(&msg, FIELD_GENERATION, generation);
+    if (start_anew) {
+        wire_put_u32(&msg, FIELD_STATUS, 1);
+    }
     engine_link_send(m, &msg);
 }
 
@@ -160,11 +165,11 @@ void config_tell(struct master *m)
     tell_leftovers(m);
     if (m->previous.number != 0) {
         tell_generation(m, &m->previous);
-        tell_commit(m, m->previous.number);
+        tell_commit(m, m->previous.number, false);
     }
     if (m->current.number != 0) {
         tell_generation(m, &m->current);
-        tell_commit(m, m->current.number);
+        tell_commit(m, m->current.number, false);
     }
     tell_adopted(m);
     if (m->limits.len > 0) {
@@ -357,6 +362,20 @@ void config_on_forget(struct master *m, struct wire_message *msg)
     }
 }
 
+/* Applications that an older version started go on, until this one has. */
+static bool programs_have_changed(struct master *m)
+{
+    uint64_t before = m->programs;
+
+    m->programs = programs_signature(m->options.spawn_server);
+    if (before == 0 || before == m->programs) {
+        return false;
+    }
+    log_notice("what applications are started with has changed: all of them "
+               "are restarted");
+    return true;
+}
+
 static void on_commit(struct master *m, struct wire_message *msg)
 {
     if (m->refusal == NULL &&
@@ -371,7 +390,7 @@ static void on_commit(struct master *m, struct wire_message *msg)
     control_listen(m, wire_get_text(&m->current.configure,
                                     FIELD_CONTROL_SOCKET, NULL));
     log_to(m->current.log_fd);
-    tell_commit(m, m->current.number);
+    tell_commit(m, m->current.number, programs_have_changed(m));
     sweep_adopted(m);
 }
 

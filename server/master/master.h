@@ -15,6 +15,7 @@
  *   listener.c     sockets without a name
  *   processes.c    the table of processes: signals and ends
  *   reaper.c       SIGCHLD; orphans that applications leave behind
+ *   programs.c     what applications are started with, as it is on disk
  *   port.c         loopback ports in their place ($PORT)
  *   connect.c      connections of clients to processes
  *   report.c       what processes report, passed on unread
@@ -110,6 +111,7 @@ struct master {
     apr_hash_t *definitions;       /* number -> struct definition, owned */
     apr_hash_t *adopted;           /* key -> struct definition, borrowed */
     uint32_t next_adopted;
+    uint64_t programs;             /* signature at the last COMMIT; 0: none */
 
     apr_hash_t *clients;           /* number -> struct client, owned */
     uint32_t last_client;

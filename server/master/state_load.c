@@ -324,6 +324,7 @@ static void load_numbers(struct loader *l, const json_t *o)
     m->oom_score_adj = (int)number(l, o, "oom_score_adj");
     m->last_client = (uint32_t)number(l, o, "last_client");
     m->next_adopted = (uint32_t)number(l, o, "next_adopted");
+    m->programs = (uint64_t)number(l, o, "programs");
     m->draining = number(l, o, "draining") != 0;
 }
 

@@ -284,6 +284,7 @@ static void save_numbers(json_t *o, const struct master *m)
     put_number(o, "last_client", m->last_client);
     put_number(o, "last_process", m->last_process);
     put_number(o, "next_adopted", m->next_adopted);
+    put_number(o, "programs", (int64_t)m->programs);
     put_number(o, "draining", m->draining);
 }
 

@@ -91,3 +91,18 @@ def test_an_upgraded_server_goes_on_as_any_other(h):
         [h.stage.ctl, "--pid", str(h.master.pid), "restart", "--all"],
         capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done
+
+
+def test_a_changed_loader_restarts_applications_rolling(h):
+    loader = next(h.stage.folder.rglob("wsgi_loader.py"))
+    with Load(h.address, requests(h.sites)) as load:
+        before = warm(h, load)
+        h.graceful()
+        assert processes(h) == before
+        replace(loader, loader.read_bytes() + b"# new\n")
+        h.graceful()
+        eventually(lambda: not before["applications"] &
+                   processes(h)["applications"], 20)
+        load.more(100)
+    assert not load.lost, load.report()
+    assert processes(h)["master"] == before["master"]
