@@ -83,6 +83,10 @@ static void watch_server(struct keeper *keeper)
     }
 }
 
+/* post_config's plog: httpd clears it between reading its configuration and
+ * the next post_config. */
+static apr_pool_t *until_read;
+
 static apr_status_t on_conf_cleared(void *data)
 {
     struct keeper *keeper = data;
@@ -94,6 +98,8 @@ static apr_status_t on_conf_cleared(void *data)
         keeper_tell_end(keeper);
         keeper_await_end(keeper);
         mailbox_close(&keeper->box);
+    } else if (!keeper->is_stopping) {
+        keeper_announce_reload(keeper, until_read);
     }
     return APR_SUCCESS;
 }
@@ -123,7 +129,7 @@ int boot_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     struct keeper *keeper;
     const char *error;
 
-    (void)plog;
+    until_read = plog;
     (void)ptemp;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;

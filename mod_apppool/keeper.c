@@ -4,6 +4,7 @@
  */
 #include "keeper.h"
 
+#include <apr_portable.h>
 #include <apr_strings.h>
 #include <errno.h>
 #include <http_log.h>
@@ -23,12 +24,12 @@
 
 APLOG_USE_MODULE(apppool);
 
-/* A change of the struct needs another name: an upgraded module finds the old
- * one's memory otherwise. */
-#define RETAINED "mod_apppool/keeper/1"
+#define RETAINED "mod_apppool/keeper"
 /* All is gone within 8 s of a stop (DESIGN 2): what has not ended is killed a
  * little before. */
 #define END_PATIENCE apr_time_from_msec(7500)
+/* A server that does not answer is not kept waiting for. */
+#define RELOAD_MS 1000
 #define MINUTE apr_time_from_sec(60)
 
 static const struct apppool_server_state none = {.rendezvous = -1, .admin = -1,
@@ -36,6 +37,7 @@ static const struct apppool_server_state none = {.rendezvous = -1, .admin = -1,
 
 static void init(struct keeper *keeper)
 {
+    keeper->layout = KEEPER_LAYOUT;
     apr_pool_create(&keeper->pool, NULL);
     keeper->numbers = apr_hash_make(keeper->pool);
     keeper->parent = getpid();
@@ -44,13 +46,29 @@ static void init(struct keeper *keeper)
     keeper->box = (struct mailbox){-1, -1};
 }
 
+/* The server of another version of this module: nothing else of what that
+ * kept can be read. */
+static void end_predecessor(struct keeper *before, struct keeper *keeper)
+{
+    keeper->ending = before->ending;
+    keeper->server = before->server;
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, ap_server_conf, "mod_apppool is "
+                 "of another version than before: its pool server ends, and "
+                 "another one is started");
+    keeper_tell_end(keeper);
+}
+
 struct keeper *keeper_get(void)
 {
-    struct keeper *keeper = ap_retained_data_get(RETAINED);
+    struct keeper *before = ap_retained_data_get(RETAINED);
+    struct keeper *keeper = before;
 
-    if (keeper == NULL) {
+    if (before == NULL || before->layout != KEEPER_LAYOUT) {
         keeper = ap_retained_data_create(RETAINED, sizeof(*keeper));
         init(keeper);
+    }
+    if (keeper != before && before != NULL) {
+        end_predecessor(before, keeper);
     }
     return keeper;
 }
@@ -112,6 +130,20 @@ static void hang_up(int *fd)
         shutdown(*fd, SHUT_RDWR);
     }
     fd_close(fd);
+}
+
+void keeper_announce_reload(struct keeper *keeper, apr_pool_t *until_read)
+{
+    apr_file_t *file = NULL;
+    int fd;
+
+    /* The cleanup must be APR's own: our code is gone by then. */
+    if (keeper->server.pid != 0 &&
+        rendezvous_ask(keeper->server.admin, RENDEZVOUS_RELOAD, RELOAD_MS,
+                       &fd) == 0 &&
+        apr_os_pipe_put_ex(&file, &fd, 1, until_read) != APR_SUCCESS) {
+        fd_close(&fd);
+    }
 }
 
 void keeper_tell_end(struct keeper *keeper)
@@ -177,7 +209,8 @@ static char *options_text(apr_pool_t *p, const struct pool_settings *once)
 {
     return apr_pstrcat(p, or_default(once->server_executable), "\n",
                        or_default(once->spawn_server), "\n",
-                       or_default(once->server_user), NULL);
+                       or_default(once->server_user), "\n",
+                       APR_STRINGIFY(APPPOOL_WIRE_VERSION), NULL);
 }
 
 /* May another one be started now? Notes the start if so. */
@@ -272,6 +305,10 @@ void keeper_start(struct keeper *keeper, server_rec *s,
     apr_pool_create(&p, NULL);
     if (keeper_has_server(keeper) &&
         strcmp(keeper->options, options_text(p, once)) != 0) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, "the pool server (pid %"
+                     APR_PID_T_FMT ") was started by other settings or "
+                     "another version of this module: it ends, and another "
+                     "one is started", keeper->server.pid);
         keeper_tell_end(keeper);
     }
     if (!keeper_has_server(keeper)) {

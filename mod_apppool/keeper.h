@@ -17,7 +17,12 @@
 
 #define KEEPER_STARTS_A_MINUTE 5
 
+/* Of this struct: a module that was upgraded finds that of the one before. */
+#define KEEPER_LAYOUT 1
+
 struct keeper {
+    unsigned layout;                    /* KEEPER_LAYOUT of who made it; this
+                                           and the next three stay in place */
     pid_t parent;                       /* the process all this belongs to */
     struct apppool_server_state server; /* pid 0: none */
     struct apppool_server_state ending; /* told to end; pid 0: none */
@@ -51,6 +56,13 @@ int keeper_has_server(struct keeper *keeper);
  */
 void keeper_start(struct keeper *keeper, server_rec *s,
                   const struct pool_settings *once);
+
+/*
+ * httpd is about to read its configuration anew: `until_read`, a pool that is
+ * cleared when it has been, tells the server, even if this module is not part
+ * of it any more.
+ */
+void keeper_announce_reload(struct keeper *keeper, apr_pool_t *until_read);
 
 /* Tell the server to end, without waiting. */
 void keeper_tell_end(struct keeper *keeper);

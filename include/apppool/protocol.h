@@ -376,5 +376,7 @@ enum wire_type {
 #define RENDEZVOUS_CHANNEL 'c' /* a channel to the engine */
 #define RENDEZVOUS_CONFIG  'd' /* admin pair: a config channel to the master,
                                   which first becomes a changed executable */
+#define RENDEZVOUS_RELOAD  'r' /* admin pair: a pipe's end, to be closed when
+                                  the configuration has been read anew */
 
 #endif

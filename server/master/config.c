@@ -16,6 +16,7 @@
 #include "gate.h"
 #include "processes.h"
 #include "programs.h"
+#include "reload.h"
 #include "socket.h"
 
 struct config_channel {
@@ -249,6 +250,7 @@ static void on_configure(struct master *m, struct wire_message *msg)
     int fd = wire_take_fd(msg, 0);
 
     msg->n_fds = 0;
+    reload_end(m);
     free(m->refusal);
     m->refusal = NULL;
     wire_message_clear(&m->limits);

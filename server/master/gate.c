@@ -10,6 +10,7 @@
 
 #include "clients.h"
 #include "config.h"
+#include "reload.h"
 #include "socket.h"
 #include "stop.h"
 #include "upgrade.h"
@@ -112,7 +113,11 @@ static void gate_let_in(struct gate *gate, char byte,
         log_unanswered((long)who->pid, client_new(m, who,
                                                   gate->kind != GATE_CLIENTS,
                                                   gate_answer, gate));
-    } else if (byte != RENDEZVOUS_CONFIG || gate->kind != GATE_ADMIN) {
+    } else if (gate->kind != GATE_ADMIN) {
+        gate_log_denial(m, who, "an ask that is the parent's");
+    } else if (byte == RENDEZVOUS_RELOAD) {
+        log_unanswered((long)who->pid, reload_begin(m, gate_answer, gate));
+    } else if (byte != RENDEZVOUS_CONFIG) {
         gate_log_denial(m, who, "an unknown byte");
     } else if (!upgrade_begin(m)) {
         gate_answer_config(m);

@@ -22,6 +22,7 @@
 #include "system_limits.h"
 #include "processes.h"
 #include "reaper.h"
+#include "reload.h"
 #include "socket.h"
 #include "state.h"
 #include "stop.h"
@@ -42,7 +43,7 @@ struct master *master_new(const struct master_options *options, apr_pool_t *p)
     m->engine_uid = m->uid;
     m->engine_gid = getegid();
     m->parent_pidfd = m->signal_fd = m->link = m->engine_pidfd = -1;
-    m->null_fd = m->watcher = m->tool_fd = -1;
+    m->null_fd = m->watcher = m->tool_fd = m->reload_fd = -1;
     m->previous.log_fd = m->current.log_fd = m->coming.log_fd = -1;
     m->previous.description = m->current.description = -1;
     m->coming.description = -1;
@@ -75,6 +76,7 @@ void master_free(struct master **master)
     loop_timer_cancel(&m->stop_timer);
     loop_timer_cancel(&m->accept_timer);
     upgrade_end(m);
+    reload_end(m);
     gate_close_all(m);
     process_free_all(m);
     clients_free_all(m);

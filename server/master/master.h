@@ -6,6 +6,7 @@
  *   control.c      PoolControlSocket, the one with a name
  *   clients.c      clients, their boards and channels
  *   config.c       definitions, as the httpd parent sent them
+ *   reload.c       that httpd reads its configuration, perhaps without us
  *   adopt.c        definitions for roots that only a client named
  *   engine_link.c  the socket to the engine: queue and dispatch
  *   engine_keeper.c  starts the engine, tells it everything, pings it
@@ -104,6 +105,9 @@ struct master {
     apr_time_t next_denial;  /* no line about a refused caller before this */
 
     struct config_channel *config; /* NULL: none */
+    int reload_fd;                 /* httpd reads its configuration; -1 */
+    struct loop_watch *reload_watch;
+    struct loop_timer *reload_timer; /* until it has to be sent */
     struct generation previous, current, coming;
     struct wire_message defaults;  /* CONFIGURE of a server without one */
     struct wire_message limits;    /* set since the last CONFIGURE; len 0 */

@@ -77,9 +77,9 @@ static int digit(char c)
                                                                  : 16;
 }
 
-/* "" is a message that was never begun. */
-static void load_message(struct loader *l, const json_t *o, const char *name,
-                         struct wire_message *msg)
+/* Owned by the caller. */
+static uint8_t *load_bytes(struct loader *l, const json_t *o, const char *name,
+                           size_t *len_r)
 {
     const json_t *text = json_object_get(o, name);
     const char *digits = json_string_value(text);
@@ -97,8 +97,21 @@ static void load_message(struct loader *l, const json_t *o, const char *name,
         }
         bytes[i] = (uint8_t)(high << 4 | (low & 15));
     }
-    if (digits == NULL ||
-        wire_load(msg, bytes, len, FROM_PARENT | FROM_MASTER | FROM_ENGINE,
+    if (digits == NULL) {
+        fault(l, name);
+    }
+    *len_r = len;
+    return bytes;
+}
+
+/* "" is a message that was never begun. */
+static void load_message(struct loader *l, const json_t *o, const char *name,
+                         struct wire_message *msg)
+{
+    size_t len;
+    uint8_t *bytes = load_bytes(l, o, name, &len);
+
+    if (wire_load(msg, bytes, len, FROM_PARENT | FROM_MASTER | FROM_ENGINE,
                   NULL) != (ssize_t)len) {
         fault(l, name);
     }
@@ -235,6 +248,16 @@ static void share_listeners(struct loader *l, const json_t *o,
     }
 }
 
+static void load_first_report(struct loader *l, const json_t *o,
+                              struct process *p)
+{
+    size_t len;
+    uint8_t *bytes = load_bytes(l, o, "report", &len);
+
+    process_keep_report(p, (const char *)bytes, len);
+    free(bytes);
+}
+
 static void load_process(struct loader *l, const json_t *o,
                          struct report *report)
 {
@@ -256,7 +279,7 @@ static void load_process(struct loader *l, const json_t *o,
     p->pidfd = descriptor(l, o, "pidfd");
     p->output = descriptor(l, o, "output");
     p->ready = number(l, o, "ready") != 0;
-    p->type = (uint32_t)number(l, o, "type");
+    load_first_report(l, o, p);
     share_listeners(l, o, p);
     report_restore_process(report, p);
     if (number(l, o, "cancelled") != 0) {

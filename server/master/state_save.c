@@ -73,26 +73,32 @@ static json_t *descriptor(struct saver *s, int fd)
     return integer(fd);
 }
 
-/* Bytes as hexadecimal digits: JSON's strings are text. */
-static json_t *message(const struct wire_message *m)
+/* As hexadecimal digits: JSON's strings are text. */
+static json_t *bytes_of(const void *data, size_t len)
 {
     static const char digits[] = "0123456789abcdef";
-    char *text = malloc(m->len * 2 + 1);
+    const unsigned char *bytes = data;
+    char *text = malloc(len * 2 + 1);
     json_t *string;
 
     if (text == NULL) {
         abort();
     }
-    for (size_t i = 0; i < m->len; i++) {
-        text[2 * i] = digits[m->data[i] >> 4];
-        text[2 * i + 1] = digits[m->data[i] & 15];
+    for (size_t i = 0; i < len; i++) {
+        text[2 * i] = digits[bytes[i] >> 4];
+        text[2 * i + 1] = digits[bytes[i] & 15];
     }
-    string = json_stringn(text, m->len * 2);
+    string = json_stringn(text, len * 2);
     free(text);
     if (string == NULL) {
         abort();
     }
     return string;
+}
+
+static json_t *message(const struct wire_message *m)
+{
+    return bytes_of(m->data, m->len);
 }
 
 /* Parts ---------------------------------------------------------------------*/
@@ -216,7 +222,7 @@ static json_t *save_process(struct saver *s, const struct process *p)
     put(o, "pidfd", descriptor(s, p->pidfd));
     put(o, "output", descriptor(s, p->output));
     put_number(o, "ready", p->ready);
-    put_number(o, "type", p->type);
+    put(o, "report", bytes_of(p->first_report, p->first_report_len));
     put_number(o, "cancelled", p->fork == FORK_CANCELLED);
     return o;
 }

@@ -189,6 +189,30 @@ def test_a_removed_application_ends_with_its_last_old_child(httpd,
                 if a["root"] == str(goes.app.root)]
 
 
+def test_the_module_loaded_by_a_graceful_works_at_once(httpd):
+    h = httpd()
+    stage, h.stage = h.stage, None
+    site = h.vhost(h.wsgi_app("probe", PROBE_CODE["wsgi"]))
+    h.start()
+    h.stage = stage
+    h.graceful()
+    eventually(lambda: answers(site))
+    for _ in range(10):
+        assert site.get("/pid").status == 200
+
+
+def test_the_module_removed_by_a_graceful_ends_everything(site):
+    h = site.httpd
+    site.get("/pid")
+    pool = [h.master, *h.applications]
+    h.conf, h.stage = "", None
+    h.graceful()
+    assert site.get("/x.txt").body == b"static"
+    eventually(lambda: not [p for p in pool if p.alive], 20)
+    h.graceful()
+    assert site.get("/x.txt").body == b"static"
+
+
 def test_when_the_httpd_parent_is_killed_the_pool_ends(site):
     h = site.httpd
     site.get("/pid")

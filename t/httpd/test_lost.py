@@ -52,7 +52,8 @@ def processes(h):
 def warm(h, load):
     """All processes that load starts are there."""
     load.more(100)
-    eventually(lambda: h.status()["counts"]["processes"] == 4)
+    eventually(lambda: h.status()["counts"]["processes"] == 4 and
+               0 not in processes(h)["applications"], 10)
     load.more(100)
     return processes(h)
 
