@@ -208,19 +208,37 @@ sub new {
     }, $class;
 }
 
+# What each request comes with besides its variables.
+my @ENVIRONMENT = (
+    'psgi.version'          => [ 1, 1 ],
+    'psgi.errors'           => \*STDERR,
+    'psgi.multithread'      => !!0,
+    'psgi.multiprocess'     => !!1,
+    'psgi.run_once'         => !!0,
+    'psgi.nonblocking'      => !!0,
+    'psgi.streaming'        => !!1,
+    'psgix.input.buffered'  => !!1,
+    'psgix.harakiri'        => !!1,
+    'psgix.cleanup'         => !!1,
+);
+
+# One for all requests: it keeps its memory. No captures from it, they would
+# make perl give it away.
+my $buffer = '';
+
 # Takes one request: (variables, what still has to come of its body or undef);
 # nothing at end of file.
 sub read_request {
     my ($self) = @_;
-    my $data = $self->{rest};
+    $buffer = $self->{rest};
     $self->{rest} = '';
-    return if $data eq '' && !$self->receive(\$data);
-    my ($start, $end) = $self->read_netstring(\$data);
-    my $env = parse_header(substr $data, $start, $end - $start);
+    return if $buffer eq '' && !$self->receive(\$buffer);
+    my ($start, $end) = $self->read_netstring(\$buffer);
+    my $env = parse_header(substr $buffer, $start, $end - $start);
     my $length = $env->{CONTENT_LENGTH};
     $length =~ /\A[0-9]{1,18}\z/
         or Apppool::BadRequest->throw("bad CONTENT_LENGTH '$length'");
-    my $first = substr $data, $end + 1;
+    my $first = substr $buffer, $end + 1;
     if (length $first < $length) {
         my $body = Apppool::Input->new($self, $first, $length);
         $env->{'psgi.input'} = $body->{handle};
@@ -235,15 +253,14 @@ sub read_request {
 # (start, end) of the netstring's content in the buffer.
 sub read_netstring {
     my ($self, $data) = @_;
-    my $size;
-    until (($size) = $$data =~ /\A([0-9]{1,8}):/) {
-        $$data =~ /\A[0-9]{1,8}\z/
-            or Apppool::BadRequest->throw('no netstring');
+    my $colon;
+    while (($colon = index $$data, ':') < 0 && length $$data < 10) {
         $self->receive_more($data);
     }
-    Apppool::BadRequest->throw("a header of $size bytes")
-        if $size > Apppool::MAX_HEADER;
-    my $start = 1 + length $size;
+    my $size = substr $$data, 0, $colon < 0 ? 10 : $colon;
+    Apppool::BadRequest->throw('bad length of netstring')
+        if $size !~ /\A[0-9]{1,8}\z/ || $size > Apppool::MAX_HEADER;
+    my $start = $colon + 1;
     my $end = $start + $size;
     $self->receive_more($data) while length $$data <= $end;
     Apppool::BadRequest->throw('netstring without comma')
@@ -251,15 +268,14 @@ sub read_netstring {
     return ($start, $end);
 }
 
-# The variables as a hash.
+# The variables as PSGI wants them, but for what differs with the request.
 sub parse_header {
     my ($header) = @_;
-    $header =~ /\ACONTENT_LENGTH\0/ && chop $header eq "\0"
-        or Apppool::BadRequest->throw(
-            'header does not start with CONTENT_LENGTH');
-    my @fields = split /\0/, $header, -1;
-    @fields & 1 and Apppool::BadRequest->throw('a name without a value');
-    return {@fields};
+    Apppool::BadRequest->throw('header does not start with CONTENT_LENGTH')
+        if index($header, "CONTENT_LENGTH\0") != 0;
+    Apppool::BadRequest->throw('a name without a value')
+        if chop $header ne "\0" || !($header =~ tr/\0// & 1);
+    return { split(/\0/, $header, -1), @ENVIRONMENT };
 }
 
 # Appends what has come to the buffer; false at end of file.
@@ -422,9 +438,8 @@ sub new {
 # What the application returned: a response, or a callback for one.
 sub answer {
     my ($self, $result) = @_;
-    my $type = reftype($result) // '';
-    return $self->send_response($result) if $type eq 'ARRAY';
-    $type eq 'CODE'
+    return $self->send_response($result) if ref $result eq 'ARRAY';
+    (reftype($result) // '') eq 'CODE'
         or die "The application must return an array or a code reference,"
         . " not '" . ($result // 'undef') . "'.\n";
     $result->(sub { return $self->respond(@_) });
@@ -495,15 +510,17 @@ sub send_error {
         [$text] ]);
 }
 
-# All pieces are at hand: the frame needs no chunks.
+# All pieces are at hand: the frame needs no chunks, one send does.
 sub send_array {
     my ($self, $pieces) = @_;
     return $self->end if $self->{bodyless};
     my $body = @$pieces == 1 ? $pieces->[0] // '' : join '', @$pieces;
-    as_bytes($body);
+    as_bytes($body) if utf8::is_utf8($body);
     my $head = $self->begin(length $body);
     $self->send_parts($head, $self->body_part($body));
-    return $self->end;
+    return $self->end if $self->{left};     # says what is missing
+    $self->{ended} = 1;
+    return;
 }
 
 # What getline gives, each piece as it comes.
@@ -526,6 +543,7 @@ sub write {
     return $self->send_parts($head, $self->body_part($piece));
 }
 
+# In place.
 sub as_bytes {
     utf8::downgrade($_[0], 1)
         or die "Wide character in the body: it must be encoded.\n";
@@ -633,21 +651,6 @@ sub close {
 package Apppool::Server;
 use Errno qw(EMFILE);
 use Fcntl qw(F_SETFL O_NONBLOCK);
-
-my %ENVIRONMENT = (
-    'psgi.version'          => [ 1, 1 ],
-    'psgi.errors'           => \*STDERR,
-    'psgi.multithread'      => !!0,
-    'psgi.multiprocess'     => !!1,
-    'psgi.run_once'         => !!0,
-    'psgi.nonblocking'      => !!0,
-    'psgi.streaming'        => !!1,
-    'psgix.input.buffered'  => !!1,
-    'psgix.harakiri'        => !!1,
-    'psgix.cleanup'         => !!1,
-);
-my @NAMES = keys %ENVIRONMENT;
-my @VALUES = @ENVIRONMENT{@NAMES};
 
 sub new {
     my ($class, $application, $listener, $report) = @_;
@@ -768,7 +771,6 @@ sub serve_request {
     my ($self, $connection, $env, $body) = @_;
     $connection->{keep} = (delete $env->{APPPOOL_KEEPALIVE} // '') eq '1';
     delete $env->{SCGI};
-    @$env{@NAMES} = @VALUES;
     $env->{'psgi.url_scheme'} = url_scheme($env);
     my $handlers = $env->{'psgix.cleanup.handlers'} = [];
     my $response = Apppool::Response->new($connection, $env);
@@ -783,7 +785,7 @@ sub serve_request {
 
 sub url_scheme {
     my ($env) = @_;
-    return 'https' if ($env->{HTTPS} // '') =~ /\A(?:on|1)\z/i;
+    return 'https' if $env->{HTTPS} && $env->{HTTPS} =~ /\A(?:on|1)\z/i;
     return ($env->{REQUEST_SCHEME} // '') eq 'https' ? 'https' : 'http';
 }
 

@@ -73,7 +73,7 @@ def test_a_body_is_cut_to_its_content_length(client):
 
 def test_a_body_shorter_than_its_content_length_is_visible(app):
     client = app.connect()
-    with pytest.raises(pool.Cut):
+    with pytest.raises(pool.Cut, match="^5 bytes missing"):
         client.get("/longer")
     assert app.log_has("5 bytes shorter than its Content-Length")
 
