@@ -342,7 +342,7 @@ static void begin(struct exchange *x, const struct apppool_session *session)
     x->was_stale = x->is_past_end = false;
     x->has_answered = x->has_ended = false;
     x->active_at = x->read_at = apr_time_now();
-    request_log_init(&x->log, x->r);
+    request_log_init(&x->log, x->r, apppool_session_pid(session));
 }
 
 void exchange_prepare(struct exchange *x, const struct protocol *protocol,
