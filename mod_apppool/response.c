@@ -116,7 +116,10 @@ void response_start(struct response *response, struct app_response *from,
     response->former_headers = r->headers_out;
     r->headers_out = apr_table_copy(r->pool, r->headers_out);
     r->status = from->status;
-    r->status_line = from->status_line;
+    /* httpd's own choice for a number it does not know would be 500. */
+    r->status_line = from->status_line
+                         ? from->status_line
+                         : ap_get_status_line_ex(r->pool, from->status);
     response->unmeasured = from->content_length < 0 && !from->is_measured;
     response->drops_body = r->header_only || from->status == 204 ||
                            from->status == 304;

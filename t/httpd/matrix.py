@@ -14,12 +14,14 @@ than in `make check-full` (--matrix=full). Its marks say which:
     ours                about the pool itself: no peer is asked
 """
 
+import http.client
+
 import pytest
 
 from harness.client import VERSIONS
 from harness.config import MPMS
 from harness.gateways import GATEWAYS
-from harness.http2 import HAVE_H2
+from harness.http2 import HAVE_H2, Http2
 from harness.httpd import Site
 from harness.languages import LANGUAGES
 
@@ -139,12 +141,13 @@ def deselect(config, items):
 
 
 def _is_impossible(item):
-    """mod_http2 does not work under prefork."""
+    """No language can; or HTTP/2 under prefork, where mod_http2 refuses."""
     parameters = getattr(item, "callspec", None)
     if parameters is None or "probe" not in parameters.params:
         return False
-    return parameters.params["probe"][1] == "2" and \
-        parameters.params.get("mpm") == "prefork"
+    probe = parameters.params["probe"]
+    return not isinstance(probe, tuple) or \
+        probe[1] == "2" and parameters.params.get("mpm") == "prefork"
 
 
 class Probe(Site):
@@ -178,6 +181,25 @@ class Probe(Site):
         answer = self.get(target, headers, **options)
         assert answer.status == 200, answer
         return answer.json
+
+    def swallow(self, target, timeout=600):
+        """GET, without keeping what comes: the length of the body."""
+        if self.version == "2":
+            with Http2(self.address, timeout, keep_bodies=False) as connection:
+                stream = connection.wait(connection.send("GET", target,
+                                                         host=self.name))
+            assert stream.status == 200 and stream.ended, stream.reset
+            return stream.size
+        connection = http.client.HTTPConnection(*self.address, timeout=timeout)
+        try:
+            connection.request("GET", target, headers={"Host": self.name})
+            answer, size = connection.getresponse(), 0
+            assert answer.status == 200
+            while piece := answer.read(1 << 20):
+                size += len(piece)
+            return size
+        finally:
+            connection.close()
 
     def reply(self, code=200, headers=(), body=b""):
         """A target that answers with exactly this."""
