@@ -359,6 +359,8 @@ def header_text(status, headers):
         if not (isinstance(name, str) and isinstance(value, str)):
             raise TypeError("header names and values must be str: (%r, %r)"
                             % (name, value))
+        if ":" in name:
+            raise ValueError("illegal byte in a header's name: %r" % name)
         lines.append(name + ": " + value + "\r\n")
         if len(name) == 14 and name.lower() == "content-length":
             length = content_length(value, length)

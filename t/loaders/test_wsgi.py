@@ -43,6 +43,7 @@ OK = "    start_response('200 OK', [])\n"
     ("    start_response(200, [])\n    return []\n", "status"),
     ("    start_response('OK', [])\n    return []\n", "status"),
     ("    start_response('200 OK\\r\\nX: y', [])\n    return []\n", "illegal"),
+    ("    start_response('200 OK', [('X-A: b', 'c')])\n    return []\n", "illegal"),
     ("    start_response('200 OK', [(b'A', 'b')])\n    return []\n", "str"),
     ("    start_response('200 OK', [('A', 1)])\n    return []\n", "str"),
     ("    start_response('200 OK', [('A', '\\u20ac')])\n    return []\n",
