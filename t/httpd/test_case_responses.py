@@ -7,7 +7,7 @@ import pytest
 
 from harness.client import exchange
 
-SHARED_MODULES = ("deflate", "filter")
+SHARED_CONF = "MaxKeepAliveRequests 0"
 VHOSTS = {
     "errors": "ErrorDocument 404 /sorry.txt\nErrorDocument 500 /sorry.txt\n"
               "ErrorDocument 502 /sorry.txt",
@@ -127,7 +127,7 @@ def test_duplicates_of_any_header_are_kept(probe, name):
     """BEHAVIOUR 11"""
     answer = probe.get(probe.reply(200, [(name, "one"), ("X-Between", "1"),
                                          (name, "two")]))
-    assert ", ".join(answer.all(name)) == "one, two"
+    assert ",".join(answer.all(name)).replace(" ", "") == "one,two"
     if name in ("WWW-Authenticate", "Set-Cookie", "Link"):
         assert answer.all(name) == ["one", "two"]
 
@@ -135,15 +135,12 @@ def test_duplicates_of_any_header_are_kept(probe, name):
 @pytest.mark.everywhere
 @pytest.mark.parametrize("name, value", [
     ("X-Cr", "a\rSet-Cookie: evil=1"), ("X-Nul", "a\0b"),
-    ("X-Crlf", "a\r\nSet-Cookie: evil=1"), ("X-Del", "a\x7fb"),
-    ("X-Ctl", "a\x01b"),
-    ("X Blank", "1"), ("X-Na\rme", "1"), ("X-Na\nme", "1"), ("X-Na:me", "1"),
+    ("X-Del", "a\x7fb"), ("X-Ctl", "a\x01b"),
+    ("X Blank", "1"), ("X-Na\rme", "1"), ("X-Na:me", "1"),
     ("", "1"), ("X-Na\0me", "1"), ("X(Par)", "1"), ("X-Caf\xe9", "1")])
 def test_a_bad_byte_in_a_header_is_an_error_and_nothing_gets_out(
         probe, name, value):
     """BEHAVIOUR 11"""
-    if "\n" in name + value and not probe.language.has("lf-in-value"):
-        pytest.skip("a line feed separates values there")
     answer = probe.get(probe.reply(200, [(name, value)], b"hidden"))
     evil = [h for h in answer.headers if "evil" in h[1]]
     assert not evil
@@ -154,9 +151,12 @@ def test_a_bad_byte_in_a_header_is_an_error_and_nothing_gets_out(
 
 @pytest.mark.everywhere
 @pytest.mark.needs("lf-in-value")
-def test_a_line_feed_in_a_value_never_makes_a_header(probe):
+@pytest.mark.parametrize("name, value", [
+    ("X-Lf", "a\nSet-Cookie: evil=1"), ("X-Crlf", "a\r\nSet-Cookie: evil=1"),
+    ("X-Na\nme", "1"), ("X-A: 1\r\nSet-Cookie", "evil=1")])
+def test_a_line_feed_never_makes_a_header(probe, name, value):
     """BEHAVIOUR 11"""
-    answer = probe.get(probe.reply(200, [("X-Lf", "a\nSet-Cookie: evil=1")]))
+    answer = probe.get(probe.reply(200, [(name, value)]))
     assert answer.status in (500, 502)
     assert answer.header("Set-Cookie") is None
 

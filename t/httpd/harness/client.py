@@ -10,6 +10,7 @@ from .http2 import Http2, StreamReset
 
 TIMEOUT_S = 30
 VERSIONS = ("1.0", "1.1", "2")
+http.client._MAXHEADERS = 1000      # 100 is less than a response may have
 
 
 class Response:
