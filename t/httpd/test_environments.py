@@ -110,7 +110,7 @@ def test_local_lib_is_heeded(httpd):
                 "'--quiet', \"$FindBin::Bin/mine\";\n" + SHOW["psgi"])
     app.write("mine/lib/perl5/OnlyHere.pm", MODULE % "local::lib")
     if subprocess.run(["perl", "-Mlocal::lib", "-e1"], check=False,
-                      capture_output=True, env={"HOME": "/nonexistent",
+                      capture_output=True, env={"HOME": str(h.folder),
                       "PATH": "/usr/bin:/bin"}).returncode:
         pytest.skip("no local::lib")
     assert answer_of(h, app).startswith("from local::lib ")

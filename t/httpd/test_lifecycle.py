@@ -185,8 +185,8 @@ def test_a_removed_application_ends_with_its_last_old_child(httpd,
     assert answers and answers[0].status == 200
     eventually(lambda: not Proc(pids[1]).alive, 12)
     assert stays.get("/pid").body == b"%d" % pids[0]
-    assert not [a for a in h.status()["applications"]
-                if a["root"] == str(goes.app.root)]
+    eventually(lambda: str(goes.app.root) not in
+               [a["root"] for a in h.status()["applications"]])
 
 
 def test_the_module_loaded_by_a_graceful_works_at_once(httpd):

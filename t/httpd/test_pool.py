@@ -68,7 +68,7 @@ def test_n_first_requests_start_one_process(httpd):
     calls = Calls()
     for number in range(6):
         calls.start(number, site, "/pid")
-    eventually(lambda: h.status()["counts"]["waiting"] == 6)
+    eventually(lambda: h.status()["counts"]["waiting"] == 6 and h.applications)
     assert len(h.applications) == 1
     assert {a.status for a in calls.join().values()} == {200}
 
