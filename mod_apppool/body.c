@@ -3,6 +3,7 @@
  * body.c - receives, spools or streams a request's body.
  */
 #include "body.h"
+#include "progress.h"
 
 #include <http_core.h>
 #include <http_protocol.h>
@@ -114,6 +115,9 @@ int body_receive(struct body *body, request_rec *r,
                once->buffer_dir);
     if (r->main != NULL) { /* a sub-request has no body of its own */
         return OK;
+    }
+    if (said_length(r) != 0) {
+        progress_tell(r, PROGRESS_UPLOAD);
     }
     body->brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     body->streamed = may_stream(r, place, takes_unmeasured, &body->len);

@@ -72,7 +72,7 @@ struct naming {
  */
 #define PLACE_NUMBERS(X)                                                     \
     X(enabled) X(friendly_errors) X(buffer_upload) X(buffer_response)        \
-    X(forwarded_headers)                                                     \
+    X(forwarded_headers) X(error_override) X(server_timing)                  \
     X(buffer_memory_kib) X(buffer_file_mib) X(header_limit_kib)              \
     X(response_timeout_s) X(pre_start) X(rolling_restart) X(min_instances)   \
     X(max_per_app) X(max_requests) X(max_request_s) X(max_queue)             \

@@ -631,6 +631,8 @@ NUMBER_RULE(enabled, 0, 1)
 NUMBER_RULE(friendly_errors, 0, 1)
 NUMBER_RULE(buffer_upload, 0, 1)
 NUMBER_RULE(buffer_response, 0, 1)
+NUMBER_RULE(error_override, 0, 1)
+NUMBER_RULE(server_timing, 0, 1)
 NUMBER_RULE(pre_start, 0, 1)
 NUMBER_RULE(rolling_restart, 0, 1)
 NUMBER_RULE(buffer_memory_kib, 1, 1048576)
@@ -796,6 +798,12 @@ const command_rec apppool_commands[] = {
     HTACCESS_FLAG("PoolBufferResponse", buffer_response,
                   "take a response from the process as fast as it writes; "
                   "default: on"),
+    HTACCESS_FLAG("PoolErrorOverride", error_override,
+                  "ErrorDocument replaces the application's own error bodies; "
+                  "default: off"),
+    HTACCESS_FLAG("PoolServerTiming", server_timing,
+                  "say in a Server-Timing header how long queue, start and "
+                  "application took; default: off"),
     AP_INIT_TAKE1("PoolForwardedHeaders", set_forwarded, NULL, PLACE,
                   "on: http applications get X-Forwarded-For with the "
                   "client's address appended, -Proto, -Host and -Port set "

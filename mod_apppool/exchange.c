@@ -54,13 +54,28 @@ void exchange_init(struct exchange *x, request_rec *r,
                            .client_fd = exchange_client_fd(r)};
 }
 
-static void end(struct exchange *x, enum exchange_end how, const char *why)
+static void end(struct exchange *x, enum exchange_end how,
+                enum log_number number, const char *why)
 {
     if (!x->has_ended) {
         x->has_ended = true;
         x->end = how;
+        x->number = number;
         x->why = why;
     }
+}
+
+/* As the reader says. */
+static void end_by_reader(struct exchange *x)
+{
+    static const enum log_number numbers[] = {
+        [FAULT_NOTHING] = LOG_NOTHING, [FAULT_HEADER_CUT] = LOG_HEADER_CUT,
+        [FAULT_HEADER_LARGE] = LOG_HEADER_LARGE,
+        [FAULT_HEADER_BAD] = LOG_HEADER_BAD, [FAULT_BODY_CUT] = LOG_BODY_CUT,
+        [FAULT_BODY_BAD] = LOG_BODY_BAD, [FAULT_REFUSED] = LOG_OVERLOADED};
+
+    end(x, x->reader->error ? EXCHANGE_BROKEN : EXCHANGE_WHOLE,
+        numbers[x->reader->fault], x->reader->error);
 }
 
 static void send_some(struct exchange *x)
@@ -69,7 +84,8 @@ static void send_some(struct exchange *x)
         x->active_at = apr_time_now();
     }
     if (x->sender.state == SENDER_CUT) {
-        end(x, EXCHANGE_UPLOAD_CUT, "the client broke its request off");
+        end(x, EXCHANGE_UPLOAD_CUT, LOG_UPLOAD_CUT,
+            "the client broke its request off");
     } else if (x->sender.state == SENDER_CLOSED) {
         x->was_stale = !x->sender.sent_any;
     }
@@ -89,13 +105,13 @@ static void keep_body(struct exchange *x, const char *data, apr_size_t len)
     if (rv != APR_SUCCESS) {
         char text[120];
 
-        end(x, EXCHANGE_NO_ROOM,
+        end(x, EXCHANGE_NO_ROOM, LOG_NO_ROOM_RESPONSE,
             apr_psprintf(x->r->pool, "its response cannot be kept in "
                          "PoolBufferDir: %s",
                          apr_strerror(rv, text, sizeof(text))));
     }
     if (response_drops_too_much(x->response)) {
-        end(x, EXCHANGE_WHOLE, NULL);
+        end(x, EXCHANGE_WHOLE, 0, NULL);
         x->is_past_end = true;
     }
 }
@@ -126,7 +142,7 @@ static void take(struct exchange *x, const char *data, size_t len)
         if (x->reader->is_upgraded) {
             x->early = apr_pmemdup(x->r->pool, data + used, len - used);
             x->early_len = len - used;
-            end(x, EXCHANGE_UPGRADED, NULL);
+            end(x, EXCHANGE_UPGRADED, 0, NULL);
             return;
         }
         if (x->reader->header_done && !x->response->started) {
@@ -136,10 +152,10 @@ static void take(struct exchange *x, const char *data, size_t len)
         data += used;
         len -= used;
         if (x->reader->error != NULL) {
-            end(x, EXCHANGE_BROKEN, x->reader->error);
+            end_by_reader(x);
         } else if (x->reader->has_ended) {
             x->is_past_end |= len > 0;
-            end(x, EXCHANGE_WHOLE, NULL);
+            end(x, EXCHANGE_WHOLE, 0, NULL);
         }
     }
 }
@@ -147,12 +163,12 @@ static void take(struct exchange *x, const char *data, size_t len)
 static void on_eof(struct exchange *x)
 {
     if (!x->has_answered) {
-        end(x, EXCHANGE_NOTHING, "it ended without a response");
+        end(x, EXCHANGE_NOTHING, LOG_NOTHING,
+            "it ended without a response");
         return;
     }
     x->protocol->eof(x->reader);
-    end(x, x->reader->error ? EXCHANGE_BROKEN : EXCHANGE_WHOLE,
-        x->reader->error);
+    end_by_reader(x);
 }
 
 /* The client takes it as fast as it comes: it need not be kept. */
@@ -162,7 +178,8 @@ static void flow(struct exchange *x)
         response_flow(x->response);
     }
     if (x->response->broken != APR_SUCCESS) {
-        end(x, EXCHANGE_CLIENT_GONE, "the client has gone");
+        end(x, EXCHANGE_CLIENT_GONE, LOG_CLIENT_GONE,
+            "the client has gone");
     }
 }
 
@@ -212,6 +229,9 @@ static apr_time_t next_wake(const struct exchange *x, apr_time_t now)
     if (silence_s > 0) {
         wake = x->active_at + apr_time_from_sec(silence_s);
     }
+    if (x->until > 0) {
+        wake = sooner(wake, x->until);
+    }
     if (response_has_more(x->response) && !should_pass(x, now)) {
         wake = sooner(wake, x->read_at + PAUSE);
     }
@@ -252,7 +272,8 @@ static void watch_client(const struct exchange *x, struct pollfd *client,
 static void on_client(struct exchange *x, short events)
 {
     if (events & (POLLHUP | POLLERR | POLLNVAL)) {
-        end(x, EXCHANGE_CLIENT_GONE, "the client has gone");
+        end(x, EXCHANGE_CLIENT_GONE, LOG_CLIENT_GONE,
+            "the client has gone");
     } else if (events & POLLRDHUP) {
         x->client_sends_no_more = true;
     }
@@ -264,13 +285,20 @@ static void on_time(struct exchange *x, apr_time_t now)
 
     if (silence_s > 0 && now - x->active_at >= apr_time_from_sec(silence_s)) {
         end(x, EXCHANGE_SILENT,
+            x->has_answered ? LOG_SILENT_BETWEEN : LOG_SILENT_FIRST,
             apr_psprintf(x->r->pool, "it was silent for %d s "
                          "(PoolResponseTimeout)", silence_s));
+    }
+    if (x->until > 0 && now >= x->until) {
+        end(x, EXCHANGE_SILENT, LOG_TOO_LONG,
+            apr_psprintf(x->r->pool, "the request took longer than %d s "
+                         "(PoolMaxRequestTime)", x->max_request_s));
     }
     if (x->r->connection->aborted ||
         (x->client_sends_no_more && x->response->passed_any &&
          now - x->read_at >= GONE_AFTER)) {
-        end(x, EXCHANGE_CLIENT_GONE, "the client has gone");
+        end(x, EXCHANGE_CLIENT_GONE, LOG_CLIENT_GONE,
+            "the client has gone");
     }
 }
 
@@ -285,7 +313,8 @@ static void pass_some(struct exchange *x)
         response_flush(x->response, PASS_MOST);
     }
     if (x->response->broken != APR_SUCCESS) {
-        end(x, EXCHANGE_CLIENT_GONE, "the client has gone");
+        end(x, EXCHANGE_CLIENT_GONE, LOG_CLIENT_GONE,
+            "the client has gone");
     }
 }
 
@@ -369,7 +398,8 @@ enum exchange_end exchange_run(struct exchange *x,
     sender_skip(&x->sender, apppool_session_sent(session));
     if (is_stale(x, session)) {
         x->was_stale = true;
-        end(x, EXCHANGE_NOTHING, "its kept connection was done with");
+        end(x, EXCHANGE_NOTHING, LOG_NOTHING,
+            "its kept connection was done with");
         return x->end;
     }
     child_add_running(x->child, &x->running, x->fd);

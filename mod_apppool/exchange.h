@@ -10,6 +10,7 @@
 
 #include "body.h"
 #include "child.h"
+#include "log_numbers.h"
 #include "request_log.h"
 #include "response.h"
 #include "sender.h"
@@ -19,7 +20,7 @@ enum exchange_end {
     EXCHANGE_UPGRADED,    /* both speak another protocol from now on */
     EXCHANGE_NOTHING,     /* the connection ended before its first byte */
     EXCHANGE_BROKEN,      /* it is no response, or ended within */
-    EXCHANGE_SILENT,      /* PoolResponseTimeout */
+    EXCHANGE_SILENT,      /* PoolResponseTimeout, or PoolMaxRequestTime */
     EXCHANGE_CLIENT_GONE, /* nobody is there to get it */
     EXCHANGE_UPLOAD_CUT,  /* the client broke its request off */
     EXCHANGE_NO_ROOM      /* the response cannot be kept (disk) */
@@ -48,11 +49,16 @@ struct exchange {
     apr_time_t active_at;      /* last byte either way */
     apr_time_t read_at;        /* last byte of the response */
 
+    apr_time_t until;          /* PoolMaxRequestTime, where nobody else looks
+                                  after it; 0: no limit. Set by the caller */
+    int max_request_s;
+
     int client_fd;             /* -1: has none (HTTP/2) */
     bool client_sends_no_more; /* it has half-closed */
 
     enum exchange_end end;
     bool has_ended;
+    enum log_number number;    /* of why */
     const char *why;           /* a sentence for the log; NULL: none */
 };
 

@@ -16,6 +16,7 @@
 #include "definitions.h"
 #include "exchange.h"
 #include "page.h"
+#include "progress.h"
 #include "request.h"
 #include "resolve.h"
 #include "sticky.h"
@@ -25,6 +26,8 @@ APLOG_USE_MODULE(apppool);
 
 /* Kept connections that turn out closed are replaced so often. */
 #define STALE_MAX 8
+/* What no socket takes at once, so that the client is waited for. */
+#define CLIENT_WAITS 65536
 /* What a client that has gone gets in the access log, as elsewhere. */
 #define STATUS_CLIENT_GONE 499
 
@@ -43,20 +46,21 @@ struct work {
     struct exchange exchange;
     struct apppool_session *session; /* NULL: none now */
     pid_t pid;                       /* of the last session's process */
-    apr_time_t began;                /* when the first session was asked for */
-    apr_time_t handed_out;           /* when the present one came */
+    struct timing timing;            /* asked: when it was ready for a session;
+                                        before, when it began */
     unsigned n_stale;                /* kept connections that were closed */
     bool was_repeated;               /* after a process died with it */
 };
 
 /* An event of this application: who, what, how long after it began. */
-static void log_failure(const struct work *w, int level, const char *what)
+static void log_failure(const struct work *w, int level,
+                        enum log_number number, const char *what)
 {
-    apr_time_t elapsed = apr_time_now() - w->began;
+    apr_time_t elapsed = apr_time_now() - w->timing.asked;
 
     ap_log_rerror(APLOG_MARK, level, 0, w->r,
-                  "application %s, process %" APR_PID_T_FMT ": %s (after "
-                  "%.3f s)", w->found->site.root, w->pid, what,
+                  "AP%d: application %s, process %" APR_PID_T_FMT ": %s "
+                  "(after %.3f s)", number, w->found->site.root, w->pid, what,
                   (double)elapsed / APR_USEC_PER_SEC);
 }
 
@@ -73,12 +77,30 @@ static int client_gone(const struct work *w, const char *what)
 {
     request_rec *r = w->r;
 
-    log_failure(w, APLOG_DEBUG, what);
+    log_failure(w, APLOG_DEBUG, LOG_CLIENT_GONE, what);
     if (!w->response.passed_any) {
         r->status = STATUS_CLIENT_GONE;
     }
     r->connection->aborted = 1;
     return OK;
+}
+
+static enum log_number refusal_number(apr_status_t rv)
+{
+    switch (rv) {
+    case APPPOOL_ESPAWN:
+        return LOG_SPAWN_FAILED;
+    case APPPOOL_EBUSY:
+        return LOG_BUSY;
+    case APPPOOL_ETIMEOUT:
+        return LOG_QUEUE_TIMEOUT;
+    case APPPOOL_EIO:
+        return LOG_NO_SERVER;
+    case APPPOOL_EUNKNOWN:
+        return LOG_UNKNOWN;
+    default:
+        return LOG_OTHER;
+    }
 }
 
 static int refused(const struct work *w, apr_status_t rv,
@@ -91,14 +113,14 @@ static int refused(const struct work *w, apr_status_t rv,
                               : apppool_strerror(rv, text, sizeof(text));
 
     if (child_is_stopping(w->child)) {
-        log_failure(w, APLOG_DEBUG, "httpd stops");
+        log_failure(w, APLOG_DEBUG, LOG_STOPPING, "httpd stops");
         return unavailable(r, 0);
     }
     if (rv == APPPOOL_EABANDONED) {
         return client_gone(w, "the client has gone while it waited");
     }
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "application %s: %s",
-                  w->found->site.root, message);
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "AP%d: application %s: %s",
+                  refusal_number(rv), w->found->site.root, message);
     switch (rv) {
     case APPPOOL_ESPAWN:
         if (failure->retry_after_s > 0) {
@@ -130,7 +152,7 @@ static apr_status_t get_session(struct work *w,
         .app = w->definition->number,
         .root = w->definition->dynamic ? w->found->site.root : NULL,
         .sticky = sticky_wanted(w->r, w->place),
-        .age = apr_time_now() - w->began,
+        .age = apr_time_now() - w->timing.asked,
         .watch_fd = w->body.streamed ? 0 : exchange_client_fd(w->r),
         .line = w->r->the_request,
         .peer = w->r->useragent_ip,
@@ -144,9 +166,12 @@ static apr_status_t get_session(struct work *w,
     if (options.watch_fd < 0) {
         options.watch_fd = 0;
     }
+    progress_tell(w->r, PROGRESS_QUEUE);
     rv = child_get(w->child, &options, &w->session, failure_r, w->r->pool);
-    w->handed_out = apr_time_now();
+    w->timing.handed_out = apr_time_now();
     if (rv == APR_SUCCESS) {
+        progress_tell(w->r, PROGRESS_APP);
+        w->timing.spawn += apppool_session_spawn_time(w->session);
         w->pid = apppool_session_pid(w->session);
         sticky_tell(w->r, w->place, w->found->site.base_uri,
                     apppool_session_sticky(w->session));
@@ -181,7 +206,7 @@ static bool took_too_long(const struct work *w)
     int limit_s = config_number(w->definition->place->max_request_s, 0);
 
     return limit_s > 0 &&
-           apr_time_now() - w->handed_out >= apr_time_from_sec(limit_s);
+           apr_time_now() - w->timing.handed_out >= apr_time_from_sec(limit_s);
 }
 
 /*
@@ -213,19 +238,24 @@ static int failed(struct work *w, enum exchange_end how)
         return client_gone(w, why);
     }
     if (child_is_stopping(w->child)) {
-        log_failure(w, APLOG_DEBUG, "httpd stops");
+        log_failure(w, APLOG_DEBUG, LOG_STOPPING, "httpd stops");
         status = unavailable(w->r, 0);
     } else if (how == EXCHANGE_UPLOAD_CUT) {
-        log_failure(w, APLOG_DEBUG, why);
+        log_failure(w, APLOG_DEBUG, LOG_UPLOAD_CUT, why);
         status = body_failure_status(&w->body);
-    } else if (took_too_long(w) || how == EXCHANGE_SILENT) {
-        log_failure(w, APLOG_ERR, how == EXCHANGE_SILENT ? why
-                    : "the request took longer than PoolMaxRequestTime");
+    } else if (how == EXCHANGE_SILENT) {
+        log_failure(w, APLOG_ERR, w->exchange.number, why);
+        status = HTTP_GATEWAY_TIME_OUT;
+    } else if (took_too_long(w)) {
+        log_failure(w, APLOG_ERR, LOG_TOO_LONG,
+                    "the request took longer than PoolMaxRequestTime");
         status = HTTP_GATEWAY_TIME_OUT;
     } else {
-        log_failure(w, APLOG_ERR, why);
-        status = how == EXCHANGE_NO_ROOM ? unavailable(w->r, 0)
-                                         : HTTP_BAD_GATEWAY;
+        log_failure(w, APLOG_ERR, w->exchange.number, why);
+        status = how == EXCHANGE_NO_ROOM ||
+                         w->exchange.number == LOG_OVERLOADED
+                     ? unavailable(w->r, 0)
+                     : HTTP_BAD_GATEWAY;
     }
     if (how == EXCHANGE_NO_ROOM) {
         response_undo(&w->response); /* unless some of it is on its way */
@@ -268,12 +298,14 @@ static int check_protocol(struct work *w, enum apppool_session_protocol number)
     const struct protocol *protocol = protocol_find(number);
 
     if (protocol == NULL) { /* httpd and server are of two releases */
-        log_failure(w, APLOG_ERR, "the pool server says that it speaks a "
+        log_failure(w, APLOG_ERR, LOG_PROTOCOL,
+                    "the pool server says that it speaks a "
                     "protocol that this httpd does not know; restart httpd");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (w->body.len < 0 && !protocol->takes_unmeasured) {
-        log_failure(w, APLOG_ERR, "it speaks another protocol than it did; a "
+        log_failure(w, APLOG_ERR, LOG_PROTOCOL,
+                    "it speaks another protocol than it did; a "
                     "body of unknown length that was to be streamed cannot be "
                     "sent to it");
         return unavailable(w->r, 0);
@@ -293,16 +325,48 @@ static int run_tunnel(struct work *w)
                              "places for processes",
         [TUNNEL_STOPPED] = "httpd stops"};
     const struct exchange *x = &w->exchange;
-    enum tunnel_end how = tunnel_run(w->r, w->child, x->fd, x->reader->headers,
-                                     x->early, x->early_len);
+    enum tunnel_end how;
+
+    progress_tell(w->r, PROGRESS_TUNNEL);
+    how = tunnel_run(w->r, w->child, x->fd, x->reader->headers, x->early,
+                     x->early_len);
 
     apppool_session_close(w->session, how == TUNNEL_APP_CLOSED
                                           ? APPPOOL_SESSION_ENDED
                                           : APPPOOL_SESSION_BROKEN);
     w->session = NULL;
-    log_failure(w, how == TUNNEL_MADE_ROOM ? APLOG_NOTICE : APLOG_DEBUG,
-                ends[how]);
+    if (how == TUNNEL_MADE_ROOM) {
+        log_failure(w, APLOG_NOTICE, LOG_TUNNEL_MADE_ROOM, ends[how]);
+    } else {
+        log_failure(w, APLOG_DEBUG, LOG_TUNNEL_ENDED, ends[how]);
+    }
     return OK;
+}
+
+/* The engine ends a process for a request that takes too long only where it has
+ * but that one; else this request alone is given up. */
+static bool serves_many(const struct work *w)
+{
+    const struct place_config *place = w->definition->place;
+    const struct site *site = &w->definition->site;
+    unsigned threads = (unsigned)config_number(place->threads, 1);
+
+    if (place->concurrency != UNSET) {
+        return place->concurrency != 1;
+    }
+    return site->type == TYPE_AUTO
+               ? threads > 1 || w->spoken == APPPOOL_HTTP
+               : app_type_concurrency(site->type, site->protocol, threads) != 1;
+}
+
+static void limit_time(struct work *w)
+{
+    int limit_s = config_number(w->definition->place->max_request_s, 0);
+
+    w->exchange.max_request_s = limit_s;
+    w->exchange.until = limit_s > 0 && serves_many(w)
+                            ? w->timing.handed_out + apr_time_from_sec(limit_s)
+                            : 0;
 }
 
 /* One try. EXCHANGE_NOTHING: it may be repeated. */
@@ -315,6 +379,7 @@ static enum exchange_end try_once(struct work *w,
         prepare(w, number);
         apr_atomic_set32(w->definition->spoken, number);
     }
+    limit_time(w);
     how = exchange_run(&w->exchange, w->session);
     if (how != EXCHANGE_UPGRADED) {
         close_session(w);
@@ -348,10 +413,14 @@ static int run(struct work *w)
             break;
         }
         log_failure(w, w->exchange.was_stale ? APLOG_DEBUG : APLOG_INFO,
-                    "it ended without a response; the request is tried again");
+                    LOG_TRIED_AGAIN, "it ended without a response; the request "
+                    "is tried again");
     }
     if (how == EXCHANGE_UPGRADED) {
         return run_tunnel(w);
+    }
+    if (spool_len(&w->response.spool) > CLIENT_WAITS) {
+        progress_tell(w->r, PROGRESS_CLIENT);
     }
     w->response.is_early = !body_has_come(&w->body);
     if (how == EXCHANGE_WHOLE) {
@@ -371,9 +440,9 @@ static int find_definition(struct work *w)
     if (w->definition != NULL) {
         return OK;
     }
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, w->r, "application %s: the "
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, w->r, "AP%d: application %s: the "
                   "configuration names no such root, and no pattern of "
-                  "PoolAllowRoots can admit it", site->root);
+                  "PoolAllowRoots can admit it", LOG_UNKNOWN, site->root);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -395,7 +464,7 @@ int handler_application(request_rec *r)
     w->place = config_place(r->per_dir_config);
     w->found = resolve_found(r);
     w->child = once->child;
-    w->began = apr_time_now();
+    w->timing.asked = apr_time_now();
     status = find_definition(w);
     if (status == OK) {
         status = body_receive(
@@ -404,13 +473,16 @@ int handler_application(request_rec *r)
     }
     if (status != OK) {
         if (why != NULL) {
-            log_failure(w, APLOG_ERR, why);
+            log_failure(w, APLOG_ERR, LOG_NO_ROOM_REQUEST, why);
             return unavailable(r, 0);
         }
         return status;
     }
-    w->began = apr_time_now();
+    w->timing.asked = apr_time_now();
     response_init(&w->response, r, w->place, once);
+    if (w->place->server_timing == 1) {
+        w->response.timing = &w->timing;
+    }
     exchange_init(&w->exchange, r, w->place, w->child, &w->body, &w->response);
     return run(w);
 }

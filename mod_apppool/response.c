@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include <stdlib.h>
 #include <util_filter.h>
 
 /* What an application may write after the header of a HEAD, 204 or 304. */
@@ -105,10 +106,48 @@ static bool is_stream(const struct app_response *from,
            (type && ap_cstr_casecmpn(type, "text/event-stream", 17) == 0);
 }
 
+/* Has httpd a page of its own for this status? Then it may replace this one. */
+static bool may_override(int status)
+{
+    return status >= 400 && atoi(ap_get_status_line(status)) == status;
+}
+
+static int keep_for_error(void *to, const char *name, const char *value)
+{
+    static const char *const names[] = {"Allow", "Proxy-Authenticate",
+                                        "Retry-After", "Set-Cookie",
+                                        "WWW-Authenticate"};
+    size_t i;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (ap_cstr_casecmp(name, names[i]) == 0) {
+            apr_table_addn(to, name, value);
+        }
+    }
+    return 1;
+}
+
+/* PoolErrorOverride: status and what makes it work stay, the rest is httpd's. */
+static void override_error(struct response *response,
+                           const struct app_response *from)
+{
+    response->former_headers = response->r->headers_out;
+    response->override = from->status;
+    response->drops_body = true;
+    apr_table_do(keep_for_error, response->r->err_headers_out, from->headers,
+                 NULL);
+    response->started = true;
+}
+
 void response_start(struct response *response, struct app_response *from,
                     const struct place_config *place)
 {
     request_rec *r = response->r;
+
+    if (place->error_override == 1 && may_override(from->status)) {
+        override_error(response, from);
+        return;
+    }
 
     response->is_stream = is_stream(from, place);
     response->may_flow = may_flow(r);
@@ -131,6 +170,10 @@ void response_start(struct response *response, struct app_response *from,
     }
     take_content_type(r, from->headers);
     apr_table_do(copy_header, r->headers_out, from->headers, NULL);
+    if (response->timing != NULL) {
+        apr_table_addn(r->headers_out, "Server-Timing",
+                       timing_header(r->pool, response->timing));
+    }
     response->started = true;
 }
 
@@ -175,7 +218,7 @@ static apr_off_t unsent(const struct response *response)
 
 bool response_has_more(const struct response *response)
 {
-    return response->started &&
+    return response->started && response->override == 0 &&
            (!response->passed_any || response->needs_flush ||
             unsent(response) > 0);
 }
@@ -322,6 +365,9 @@ int response_finish(struct response *response, bool truncated)
     request_rec *r = response->r;
     apr_status_t rv = APR_SUCCESS;
 
+    if (response->override != 0) {
+        return response->override;
+    }
     truncated |= response->left > 0;
     if (truncated && response_has_more(response)) {
         /* Header and error in one brigade would become an error page. */

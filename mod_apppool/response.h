@@ -15,6 +15,7 @@
 #include "config.h"
 #include "protocol.h"
 #include "spool.h"
+#include "timing.h"
 
 struct response {
     request_rec *r;
@@ -29,6 +30,9 @@ struct response {
     bool unmeasured;      /* neither application nor loader knew its length */
     bool started;         /* status and header are in r */
     bool passed_any;      /* the client may have seen some of it */
+    int override;         /* PoolErrorOverride: the status that httpd answers
+                             with instead; 0: the application's own response */
+    const struct timing *timing; /* NULL: not to be told */
     bool is_early;        /* the client still sends its request */
     bool may_flow;        /* the client's connection is its own (HTTP/1), and no
                              filter waits on purpose (mod_ratelimit) */

@@ -41,6 +41,7 @@ GOOD_ANYWHERE = [
     "PoolLogFile logs/app.log", "PoolFriendlyErrorPages on",
     "PoolBufferUpload on", "PoolBufferResponse on", "PoolBufferMemory 128",
     "PoolBufferMaxFile 0", "PoolForwardedHeaders off",
+    "PoolErrorOverride on", "PoolServerTiming on",
     "PoolForwardedHeaders RFC7239", "PoolResponseHeaderLimit 128", "PoolAppType wsgi",
     "PoolStartupFile passenger_wsgi.py", "PoolAppType asgi", "PoolAppType node",
     "PoolAppType psgi", "PoolAppType php", 'PoolAppCommand "puma -C \'a b\'"',

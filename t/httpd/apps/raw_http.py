@@ -11,6 +11,7 @@ at descriptor 3). Threads, connections kept.
               end of input, and says how much
   /watch      begins a response and says no more until the other side has gone;
               /gone tells how many have
+  /hang       never answers
   /late       answers after the whole body has come: its length
 """
 import hashlib
@@ -113,6 +114,10 @@ class Connection:
                           b"\r\n\r\n6\r\nbegun\n\r\n")
         if not self.file.read(1):
             gone.append(self)
+        return False
+
+    def on_hang(self, request_line, pairs, headers, query):
+        self.file.read(1)
         return False
 
     def on_gone(self, request_line, pairs, headers, query):
