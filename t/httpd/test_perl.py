@@ -113,6 +113,22 @@ def upload(site):
         "Content-Type": "multipart/form-data; boundary=B"})
 
 
+def test_what_dancer2s_generator_makes_runs(httpd):
+    needs("Dancer2")
+    h = httpd()
+    app = h.app("site", "psgi")
+    run(app, "dancer2", "gen", "-a", "Hello", "-d", "Hello")
+    root = app.root / "Hello"
+    site = h.vhost(document_root=root / "public", extra=f"""
+        PoolAppRoot {root}
+        PoolAppType psgi
+        PoolStartupFile bin/app.psgi""")
+    h.start()
+    assert "Hello" in site.get("/").text
+    assert site.get("/css/style.css").body == (
+        root / "public/css/style.css").read_bytes()
+
+
 # -- Mojolicious -----------------------------------------------------------
 
 MOJO = """
@@ -167,9 +183,9 @@ def test_gitweb_shows_a_repository(httpd):
     app = h.app("gitweb", "psgi", GITWEB)
     app.write("gitweb.conf", f'our $projectroot = "{app.root}/projects";\n')
     app.mkdir("projects")
-    git(app, "init", "-q", "projects/one.git")
-    git(app, "-C", "projects/one.git", "commit", "-q", "--allow-empty", "-m",
-        "The first of all")
+    run(app, "git", "init", "-q", "projects/one.git")
+    run(app, "git", "-C", "projects/one.git", "commit", "-q", "--allow-empty",
+        "-m", "The first of all")
     site = h.vhost(app, extra=f"PoolSetEnv GITWEB_CONFIG "
                               f"{app.root}/gitweb.conf")
     h.start()
@@ -179,13 +195,14 @@ def test_gitweb_shows_a_repository(httpd):
     assert site.get("/?p=absent.git;a=summary").status == 404
 
 
-def git(app, *arguments):
+def run(app, *command):
     """As the application's owner, in its root."""
     become = {}
     if users.is_root():
         uid, gid = users.ids(app.user)
         become = {"user": uid, "group": gid, "extra_groups": []}
-    subprocess.run(["git", *arguments], cwd=app.root, check=True, env={
+    subprocess.run(command, cwd=app.root, check=True, timeout=60,
+                   stdout=subprocess.DEVNULL, env={
         "PATH": "/usr/bin:/bin", "HOME": str(app.root),
         "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.org",
         "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@example.org",
