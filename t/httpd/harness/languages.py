@@ -18,7 +18,8 @@ ACTIONS = frozenset("""
     boom late-boom gone late-gone killed gone-once fork say inside
     """.split())
 TRAITS = frozenset("""
-    reason lf-in-value error-stream
+    reason lf-in-value error-stream null-stdin unread
+    raw-header
     """.split())
 
 
@@ -32,7 +33,11 @@ class Language(NamedTuple):
     lacks      actions and traits that the language cannot have:
                reason        the reason phrase is the application's
                lf-in-value   a header's value can be made to hold a LF
-               error-stream  a stream for errors of its own, beside stderr"""
+               error-stream  a stream for errors of its own, beside stderr
+               null-stdin    descriptor 0 is /dev/null, not the listener
+               raw-header    a header may be made of any bytes
+               unread        nobody reads the body before the application does
+    script     SCRIPT_NAME of an application at the root of its vhost"""
     name: str
     probe: str
     startup: str
@@ -40,6 +45,7 @@ class Language(NamedTuple):
     path: str = "decoded"
     conf: str = ""
     lacks: tuple = ()
+    script: str = ""
 
     @property
     def code(self):
@@ -63,4 +69,9 @@ LANGUAGES = {language.name: language for language in (
              lacks=("reason", "lf-in-value", "hints", "chunked")),
     Language("psgi", "probe.psgi", "app.psgi", "perl",
              lacks=("reason", "hints", "chunked")),
+    Language("php", "probe.php", "probe.php", "php-cgi",
+             conf="PoolAppType php\nPoolStartupFile probe.php",
+             lacks=("lf-in-value", "hints", "late-boom", "eat",
+                    "null-stdin", "raw-header", "unread"),
+             script="/probe.php"),
 )}
