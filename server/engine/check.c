@@ -42,11 +42,8 @@ static void check_process(const struct core_process *process)
 {
     const struct core_app *app = process->app;
     unsigned use = core_process_use(process);
-    unsigned concurrency = app->limits.concurrency;
-    bool has_place = process->stage == STAGE_SERVING && !process->preloader
-                     && (!concurrency || use < concurrency);
 
-    HOLDS(has_place == (process->level >= 0));
+    HOLDS(core_process_has_place(process) == (process->level >= 0));
     HOLDS(process->stage != STAGE_LEAVING || use);
     HOLDS(!process->quota || process->requests <= process->quota
           || app->core->grace);

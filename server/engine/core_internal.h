@@ -200,6 +200,9 @@ void core_app_release_if_empty(struct core_app *app);
 /* process.c: a process from its start to its end. */
 struct core_process *core_process_new(struct core_app *app, bool preloader,
                                       int64_t now_us);
+/* May it be lent once more? Not before it is back from what was abandoned: it
+ * may be dead already, and nobody has heard of it. */
+bool core_process_has_place(const struct core_process *process);
 void core_process_enter(struct core_process *process, enum core_stage stage);
 void core_process_serve(struct core_process *process, int64_t now_us);
 void core_process_free(struct core_process *process);

@@ -122,6 +122,15 @@ unsigned core_process_use(const struct core_process *process)
     return process->sessions + process->unclean;
 }
 
+bool core_process_has_place(const struct core_process *process)
+{
+    unsigned concurrency = process->app->limits.concurrency;
+
+    return process->stage == STAGE_SERVING && !process->preloader
+           && !process->unclean
+           && (!concurrency || process->sessions < concurrency);
+}
+
 static void process_begin_session(struct core_process *process, int64_t now_us)
 {
     struct core_app *app = process->app;
@@ -239,6 +248,7 @@ void core_session_closed(struct core_process *process, bool clean,
     } else {
         process->unclean++;
         process_begin_unclean(process, now_us);
+        core_shelf_remove(process);
     }
     core_settle(app, now_us);
 }

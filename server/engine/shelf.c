@@ -54,8 +54,7 @@ void core_shelf_put(struct core_process *process)
     struct core_shelf *shelf = shelf_of(process);
     unsigned use = core_process_use(process);
 
-    if (process->stage != STAGE_SERVING || process->preloader
-        || (app->limits.concurrency && use >= app->limits.concurrency)) {
+    if (!core_process_has_place(process)) {
         return;
     }
     process->level = use < app->n_levels ? (int)use : (int)app->n_levels - 1;

@@ -423,6 +423,31 @@ START_TEST(a_process_that_never_comes_back_clean_is_replaced)
 }
 END_TEST
 
+START_TEST(a_process_is_not_lent_while_it_may_be_dead_with_what_was_abandoned)
+{
+    struct core_app_limits limits = world_limits();
+    struct world *w = world_new(4);
+    struct core_app *app;
+
+    limits.concurrency = 0;
+    app = world_app_with(w, limits);
+    get(w, app, "ab");
+    ready(w, 1);
+    forget(w);
+    closed_dirty(w, 1);
+    get(w, app, "c");
+    expect(w, "");
+    cleaned(w, 1);
+    expect(w, "c=1");
+    closed_dirty(w, 1);
+    get(w, app, "d");
+    expect(w, "");
+    gone(w, 1);
+    expect(w, "start 2");
+    world_free(w);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -448,6 +473,7 @@ int main(void)
         a_process_that_cannot_be_connected_to_goes_and_its_request_is_next,
         an_abandoned_request_keeps_its_place_until_the_process_is_clean,
         a_process_that_never_comes_back_clean_is_replaced,
+        a_process_is_not_lent_while_it_may_be_dead_with_what_was_abandoned,
         NULL,
     };
 
