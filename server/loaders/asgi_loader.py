@@ -20,7 +20,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 
 import apppool_asgi
 from apppool_start import (LoadError, Options, Report, explain, ignore_signals,
@@ -170,23 +169,13 @@ def watch(report_fd):
         loop.remove_reader(report_fd)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    loop.add_reader(report_fd, hang_up)
-    threading.Thread(target=show_on_abort, args=(loop,), daemon=True,
-                     name="signals").start()
-
-
-def block_abort():
-    """A thread of its own waits for it, so a loop that is stuck shows, too."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGABRT})
-    os.register_at_fork(after_in_child=lambda: signal.pthread_sigmask(
-        signal.SIG_UNBLOCK, {signal.SIGABRT}))
-
-
-def show_on_abort(loop):
-    while True:
-        signal.sigwait({signal.SIGABRT})
+    def show(signum, frame):
         log_threads("asgi_loader")
         log("".join(map(describe_task, asyncio.all_tasks(loop))))
+
+    loop.add_reader(report_fd, hang_up)
+    # Not the loop's own way: a loop that is stuck in Python shows, too.
+    signal.signal(signal.SIGABRT, show)
 
 
 def describe_task(task):
@@ -245,7 +234,7 @@ def main():
     os.set_inheritable(options.listen, False)
     listener = socket.socket(fileno=options.listen)
     prepare_interpreter(options.startup_file)
-    block_abort()
+    signal.signal(signal.SIGABRT, lambda *_: log_threads("asgi_loader"))
     try:
         application = Application(load_application(options.startup_file),
                                   options.base_uri, report)

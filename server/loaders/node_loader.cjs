@@ -258,6 +258,42 @@ function replaceListen(socket) {
     };
 }
 
+// Node leaves a client waiting for what a Content-Length promised and the body
+// did not have, and for a response after one with status 1xx. Such a response is
+// seen to be cut instead.
+function checkResponses() {
+    const { end, write } = http.ServerResponse.prototype;
+    const kWritten = Symbol('bytes written');
+    const cut = (response, why) => {
+        log(`node_loader: the response ${why}\n`);
+        response.socket?.destroySoon();
+    };
+    const claimed = (response) => response.headersSent
+        ? response._contentLength : response.getHeader('content-length');
+    const size = (chunk, encoding) => typeof chunk === 'string'
+        ? Buffer.byteLength(chunk, encoding) : chunk?.byteLength ?? 0;
+
+    http.ServerResponse.prototype.write = function (chunk, ...more) {
+        if (claimed(this) != null) {
+            this[kWritten] = (this[kWritten] ?? 0) + size(chunk, more[0]);
+        }
+        return write.call(this, chunk, ...more);
+    };
+    http.ServerResponse.prototype.end = function (...args) {
+        const length = claimed(this);
+        const left = length == null ? 0
+            : length - (this[kWritten] ?? 0) - size(args[0], args[1]);
+
+        end.apply(this, args);
+        if (left > 0 && this._hasBody) {
+            cut(this, `is ${left} bytes shorter than its Content-Length`);
+        } else if (this.statusCode < 200 && this.statusCode !== 101) {
+            cut(this, `has status ${this.statusCode}, which ends none`);
+        }
+        return this;
+    };
+}
+
 // The pool has several processes where one does not do; what an application
 // would have each of its workers do is done here.
 function replaceCluster() {
@@ -496,6 +532,7 @@ function main() {
     report.onHangUp(() => process.kill(process.pid, 'SIGTERM'));
     replaceListen(socket);
     replaceCluster();
+    checkResponses();
     const [start, args] = findStart(file);
     file = start;
     process.argv.splice(1, process.argv.length, file, ...args);

@@ -845,10 +845,6 @@ module Apppool
 
   # What loading left behind that no fork has, or that all of them share.
   class Leftovers
-    # ActiveRecord starts its reaper anew, concurrent-ruby can do without.
-    CARE_OF_THEMSELVES =
-      %r{/active_record/connection_adapters/|/concurrent/atomic/}.freeze
-
     # own: descriptors that are ours
     def initialize(own)
       @own = own
@@ -871,12 +867,9 @@ module Apppool
                   "Apppool.after_fork or say PoolSpawnMethod direct\n")
     end
 
-    # Those that take care of forks by themselves say so, for Puma, too.
     def threads
       others = Thread.list - [Thread.main]
-      others.reject { |thread| thread.thread_variable_get(:fork_safe) }
-            .map { |thread| thread.name || thread.inspect }
-            .grep_v(CARE_OF_THEMSELVES)
+      others.map { |thread| thread.name || thread.inspect }
     end
 
     def descriptors
@@ -940,9 +933,6 @@ module Apppool
     def settle_memory
       return Process.warmup if Process.respond_to?(:warmup)
       4.times { GC.start }
-      GC.compact if RUBY_VERSION >= '3' && GC.respond_to?(:compact)
-    rescue NotImplementedError
-      nil       # not on this machine
     end
 
     # True in the new process.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The loader of Node.js applications, driven as the pool drives it."""
 
+import http.client
 import json
 import os
 import shutil
@@ -141,6 +142,46 @@ server.keepAliveTimeout = 10;
     assert connection.get().body == b"127.0.0.1"
     pool.wait_for(lambda: False, 0.3)       # longer than what it says
     assert connection.get().body == b"127.0.0.1"
+
+
+@pytest.mark.parametrize("code, is_cut", [
+    ("response.setHeader('Content-Length', 9); response.end('abc')", True),
+    ("response.writeHead(200, {'Content-Length': 9}); response.write('abc');"
+     "response.end('abc')", True),
+    ("response.setHeader('Content-Length', 9); response.end()", True),
+    ("response.writeHead(200, {'Content-Length': 6}); response.write('abc');"
+     "response.end('äc')", False),
+    ("response.setHeader('Content-Length', '4'); response.end('äö')", False),
+    ("response.end('abc')", False),
+    ("response.writeHead(304, {'Content-Length': 9}); response.end()", False),
+])
+def test_a_response_shorter_than_its_content_length_is_cut_off(start, code,
+                                                               is_cut):
+    loader = start("require('http').createServer((request, response) => {\n"
+                   "%s\n}).listen(3000);" % code)
+    connection = connect(loader)
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    if is_cut:
+        with pytest.raises(http.client.IncompleteRead):
+            answer.read()
+        assert loader.log_has("shorter than its Content-Length")
+    else:
+        answer.read()
+        assert connection.get().status in (200, 304)
+
+
+def test_a_response_with_an_interim_status_keeps_nobody_waiting(start):
+    loader = start("""
+require('http').createServer((request, response) => {
+    response.writeHead(199);
+    response.end('hidden');
+}).listen(3000);
+""")
+    connection = connect(loader)
+    connection.raw(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert b"hidden" not in connection.to_end()
+    assert loader.log_has("the response has status 199")
 
 
 def test_sigterm_lets_requests_finish_and_closes_idle_connections(start):

@@ -79,14 +79,6 @@ def test_threads_that_loading_started_are_warned_of(preload, language):
     assert log.count("\n") == 1
 
 
-def test_ruby_threads_that_are_safe_are_not(preload, language):
-    if language.name != "rack":
-        pytest.skip("Ruby's way to say so")
-    safe = "thread = Thread.new { sleep }\n" \
-           "thread.thread_variable_set(:fork_safe, true)\n"
-    assert preload(safe + NOTHING["rack"]) == ""
-
-
 def test_where_loading_left_nothing_nothing_is_said(preload, language):
     assert preload(NOTHING[language.name]) == ""
 
