@@ -18,8 +18,7 @@ ACTIONS = frozenset("""
     boom late-boom gone late-gone killed gone-once fork say inside
     """.split())
 TRAITS = frozenset("""
-    reason lf-in-value error-stream null-stdin unread
-    raw-header
+    reason lf-in-value error-stream variables any-method
     """.split())
 
 
@@ -34,10 +33,9 @@ class Language(NamedTuple):
                reason        the reason phrase is the application's
                lf-in-value   a header's value can be made to hold a LF
                error-stream  a stream for errors of its own, beside stderr
-               null-stdin    descriptor 0 is /dev/null, not the listener
-               raw-header    a header may be made of any bytes
-               unread        nobody reads the body before the application does
-    script     SCRIPT_NAME of an application at the root of its vhost"""
+               variables     those that HTTP itself has not: SCRIPT_NAME,
+                             SERVER_NAME, the client's SERVER_PROTOCOL ...
+               any-method    methods that nobody has registered, too"""
     name: str
     probe: str
     startup: str
@@ -45,7 +43,6 @@ class Language(NamedTuple):
     path: str = "decoded"
     conf: str = ""
     lacks: tuple = ()
-    script: str = ""
 
     @property
     def code(self):
@@ -67,11 +64,13 @@ LANGUAGES = {language.name: language for language in (
              lacks=("rewind", "hints", "chunked")),
     Language("rack", "probe.ru", "config.ru", "ruby", path="raw",
              lacks=("reason", "lf-in-value", "hints", "chunked")),
+    Language("asgi", "probe_asgi.py", "asgi.py", "python3",
+             conf="PoolSetEnv APPPOOL_ASGI_SERVER own",
+             lacks=("reason", "lf-in-value", "rewind", "chunked",
+                    "error-stream", "variables")),
+    Language("node", "probe.js", "app.js", "node", path="raw",
+             lacks=("lf-in-value", "rewind", "error-stream", "variables",
+                    "any-method")),
     Language("psgi", "probe.psgi", "app.psgi", "perl",
              lacks=("reason", "hints", "chunked")),
-    Language("php", "probe.php", "probe.php", "php-cgi",
-             conf="PoolAppType php\nPoolStartupFile probe.php",
-             lacks=("lf-in-value", "hints", "late-boom", "eat",
-                    "null-stdin", "raw-header", "unread"),
-             script="/probe.php"),
 )}
