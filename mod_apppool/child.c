@@ -18,12 +18,15 @@
 
 #include "apppool/error.h"
 #include "apppool/server.h"
+#include "clock.h"
 #include "config.h"
 
 APLOG_USE_MODULE(apppool);
 
 /* How long a request waits for a new server, and how often it looks. */
 #define PATIENCE apr_time_from_sec(2)
+/* So many may be lost by one request. */
+#define SERVERS_MAX 4
 #define LOOK_EVERY apr_time_from_msec(50)
 
 struct connection {
@@ -128,15 +131,15 @@ static void look_for_server(struct child *child)
     struct apppool_server_state at = {.pid = child->parent, .rendezvous = -1,
                                       .admin = -1, .pidfd = -1,
                                       .generation = child->generation};
-    apr_time_t now = apr_time_now();
+    apr_time_t now = clock_now();
 
-    if (now < child->next_look && child->next_look - now <= LOOK_EVERY) {
+    if (now < child->next_look) {
         return;
     }
     child->next_look = now + LOOK_EVERY;
     if (mailbox_look(&child->box, child->parent, &at.rendezvous) == 0) {
         child->current = connection_new(child, &at);
-        child->next_look = apr_time_now() + LOOK_EVERY;
+        child->next_look = clock_now() + LOOK_EVERY;
     }
 }
 
@@ -159,10 +162,10 @@ static struct connection *use(struct child *child)
 
 static struct connection *use_or_wait(struct child *child)
 {
-    apr_time_t until = apr_time_now() + PATIENCE;
+    apr_time_t until = clock_now() + PATIENCE;
     struct connection *connection = use(child);
 
-    while (connection == NULL && apr_time_now() < until &&
+    while (connection == NULL && clock_now() < until &&
            !child_is_stopping(child)) {
         apr_sleep(LOOK_EVERY);
         connection = use(child);
@@ -191,17 +194,18 @@ apr_status_t child_get(struct child *child,
                        struct apppool_failure *failure_r, apr_pool_t *p)
 {
     struct apppool_get_options again = *options;
-    apr_time_t began = apr_time_now();
+    apr_time_t began = clock_now();
     apr_status_t rv = APPPOOL_EIO;
+    int i;
 
-    while (rv == APPPOOL_EIO && apr_time_now() - began <= PATIENCE) {
+    for (i = 0; rv == APPPOOL_EIO && i < SERVERS_MAX; i++) {
         struct connection *connection = use_or_wait(child);
 
         if (connection == NULL) {
             return no_server(failure_r);
         }
         rv = apppool_get(connection->client, &again, session_r, failure_r, p);
-        again.age = options->age + (apr_time_now() - began);
+        again.age = options->age + (clock_now() - began);
         unuse_locked(child, connection);
         if (rv == APPPOOL_EIO && child_is_stopping(child)) {
             break;

@@ -15,6 +15,9 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "clock.h"
+#include "generations.h"
+
 #define READ_SIZE 32768
 /* A response that is silent so long is passed on as far as it has come: with
  * all that follows within 10 ms of having been written. */
@@ -25,6 +28,10 @@
 #define GONE_AFTER apr_time_from_msec(250)
 /* How often a client without a socket is looked at, and its body. */
 #define LOOK_EVERY apr_time_from_msec(250)
+/* How often one that lasts looks whether it has to make room, and from when on
+ * a response that is no stream is one that lasts. */
+#define ROOM_EVERY apr_time_from_sec(1)
+#define LASTS_FROM apr_time_from_sec(30)
 #define BODY_EVERY apr_time_from_msec(10)
 /* What is waited for when nobody wants the response any more (DESIGN 2). */
 #define DRAIN_BYTES 65536
@@ -81,7 +88,7 @@ static void end_by_reader(struct exchange *x)
 static void send_some(struct exchange *x)
 {
     if (sender_send(&x->sender, x->fd)) {
-        x->active_at = apr_time_now();
+        x->active_at = clock_now();
     }
     if (x->sender.state == SENDER_CUT) {
         end(x, EXCHANGE_UPLOAD_CUT, LOG_UPLOAD_CUT,
@@ -194,7 +201,7 @@ static void receive_some(struct exchange *x)
         } while (n < 0 && errno == EINTR);
         if (n > 0) {
             x->has_answered = true;
-            x->active_at = x->read_at = apr_time_now();
+            x->active_at = x->read_at = clock_now();
             take(x, buffer, (size_t)n);
         } else if (n == 0 || errno != EAGAIN) {
             on_eof(x);
@@ -213,6 +220,13 @@ static bool should_pass(const struct exchange *x, apr_time_t now)
 {
     return response_has_more(x->response) && !x->has_ended &&
            (x->response->is_stream || now - x->read_at >= PAUSE);
+}
+
+/* May it go on for ever? */
+static bool lasts(const struct exchange *x, apr_time_t now)
+{
+    return x->response->passed_any &&
+           (x->response->is_stream || now - x->began_at >= LASTS_FROM);
 }
 
 static apr_time_t sooner(apr_time_t a, apr_time_t b)
@@ -237,6 +251,9 @@ static apr_time_t next_wake(const struct exchange *x, apr_time_t now)
     }
     if (x->client_sends_no_more && x->response->passed_any) {
         wake = sooner(wake, x->read_at + GONE_AFTER);
+    }
+    if (x->response->passed_any) {
+        wake = sooner(wake, now + ROOM_EVERY);
     }
     if (x->client_fd < 0) {
         wake = sooner(wake, now + (wants_client(x) ? BODY_EVERY
@@ -300,6 +317,14 @@ static void on_time(struct exchange *x, apr_time_t now)
         end(x, EXCHANGE_CLIENT_GONE, LOG_CLIENT_GONE,
             "the client has gone");
     }
+    if (now - x->looked_at >= ROOM_EVERY && lasts(x, now)) {
+        x->looked_at = now;
+        if (generations_need_room()) {
+            end(x, EXCHANGE_MADE_ROOM, LOG_MADE_ROOM,
+                "httpd has been restarted gracefully so often that its old "
+                "children need their places");
+        }
+    }
 }
 
 /* The client's socket is writable, or it is none. A FLUSH would wait for what
@@ -309,7 +334,7 @@ static void pass_some(struct exchange *x)
     if (x->client_fd >= 0 && response_is_held(x->response)) {
         response_push(x->response);
         flow(x);
-    } else if (should_pass(x, apr_time_now())) {
+    } else if (should_pass(x, clock_now())) {
         response_flush(x->response, PASS_MOST);
     }
     if (x->response->broken != APR_SUCCESS) {
@@ -320,7 +345,7 @@ static void pass_some(struct exchange *x)
 
 static void turn(struct exchange *x)
 {
-    apr_time_t now = apr_time_now();
+    apr_time_t now = clock_now();
     struct pollfd watched[2] = {
         {.fd = x->fd, .events = POLLIN | (x->sender.state == SENDER_FULL
                                               ? POLLOUT : 0)}};
@@ -346,7 +371,7 @@ static void turn(struct exchange *x)
         pass_some(x);
     }
     on_client(x, watched[1].revents);
-    on_time(x, apr_time_now());
+    on_time(x, clock_now());
 }
 
 /*
@@ -370,7 +395,7 @@ static void begin(struct exchange *x, const struct apppool_session *session)
     x->fd = apppool_session_reader(session);
     x->was_stale = x->is_past_end = false;
     x->has_answered = x->has_ended = false;
-    x->active_at = x->read_at = apr_time_now();
+    x->active_at = x->read_at = x->began_at = x->looked_at = clock_now();
     request_log_init(&x->log, x->r, apppool_session_pid(session));
 }
 
@@ -415,14 +440,14 @@ enum exchange_end exchange_run(struct exchange *x,
 /* Read on for a moment: a process that comes to its end can be kept. */
 static bool drain(struct exchange *x)
 {
-    apr_time_t until = apr_time_now() + DRAIN_TIME;
+    apr_time_t until = clock_now() + DRAIN_TIME;
     char buffer[READ_SIZE];
     size_t drained = 0;
 
     while (drained < DRAIN_BYTES && x->reader->error == NULL &&
            !x->reader->has_ended) {
         struct pollfd watched = {.fd = x->fd, .events = POLLIN};
-        apr_time_t now = apr_time_now();
+        apr_time_t now = clock_now();
         ssize_t n;
 
         if (now >= until || poll(&watched, 1, timeout_ms(until, now)) <= 0) {

@@ -22,6 +22,7 @@ enum exchange_end {
     EXCHANGE_BROKEN,      /* it is no response, or ended within */
     EXCHANGE_SILENT,      /* PoolResponseTimeout, or PoolMaxRequestTime */
     EXCHANGE_CLIENT_GONE, /* nobody is there to get it */
+    EXCHANGE_MADE_ROOM,   /* an old child of httpd has to give up its place */
     EXCHANGE_UPLOAD_CUT,  /* the client broke its request off */
     EXCHANGE_NO_ROOM      /* the response cannot be kept (disk) */
 };
@@ -46,6 +47,8 @@ struct exchange {
     const char *early;         /* upgraded: bytes of the new protocol that came
                                   with the answer, in r->pool */
     apr_size_t early_len;
+    apr_time_t began_at;
+    apr_time_t looked_at;      /* at httpd's scoreboard */
     apr_time_t active_at;      /* last byte either way */
     apr_time_t read_at;        /* last byte of the response */
 

@@ -13,6 +13,7 @@
 
 #include "app_type.h"
 #include "apppool/error.h"
+#include "clock.h"
 #include "definitions.h"
 #include "exchange.h"
 #include "page.h"
@@ -56,7 +57,7 @@ struct work {
 static void log_failure(const struct work *w, int level,
                         enum log_number number, const char *what)
 {
-    apr_time_t elapsed = apr_time_now() - w->timing.asked;
+    apr_time_t elapsed = clock_now() - w->timing.asked;
 
     ap_log_rerror(APLOG_MARK, level, 0, w->r,
                   "AP%d: application %s, process %" APR_PID_T_FMT ": %s "
@@ -152,7 +153,7 @@ static apr_status_t get_session(struct work *w,
         .app = w->definition->number,
         .root = w->definition->dynamic ? w->found->site.root : NULL,
         .sticky = sticky_wanted(w->r, w->place),
-        .age = apr_time_now() - w->timing.asked,
+        .age = clock_now() - w->timing.asked,
         .watch_fd = w->body.streamed ? 0 : exchange_client_fd(w->r),
         .line = w->r->the_request,
         .peer = w->r->useragent_ip,
@@ -168,7 +169,7 @@ static apr_status_t get_session(struct work *w,
     }
     progress_tell(w->r, PROGRESS_QUEUE);
     rv = child_get(w->child, &options, &w->session, failure_r, w->r->pool);
-    w->timing.handed_out = apr_time_now();
+    w->timing.handed_out = clock_now();
     if (rv == APR_SUCCESS) {
         progress_tell(w->r, PROGRESS_APP);
         w->timing.spawn += apppool_session_spawn_time(w->session);
@@ -206,7 +207,7 @@ static bool took_too_long(const struct work *w)
     int limit_s = config_number(w->definition->place->max_request_s, 0);
 
     return limit_s > 0 &&
-           apr_time_now() - w->timing.handed_out >= apr_time_from_sec(limit_s);
+           clock_now() - w->timing.handed_out >= apr_time_from_sec(limit_s);
 }
 
 /*
@@ -251,7 +252,8 @@ static int failed(struct work *w, enum exchange_end how)
                     "the request took longer than PoolMaxRequestTime");
         status = HTTP_GATEWAY_TIME_OUT;
     } else {
-        log_failure(w, APLOG_ERR, w->exchange.number, why);
+        log_failure(w, how == EXCHANGE_MADE_ROOM ? APLOG_INFO : APLOG_ERR,
+                    w->exchange.number, why);
         status = how == EXCHANGE_NO_ROOM ||
                          w->exchange.number == LOG_OVERLOADED
                      ? unavailable(w->r, 0)
@@ -336,7 +338,7 @@ static int run_tunnel(struct work *w)
                                           : APPPOOL_SESSION_BROKEN);
     w->session = NULL;
     if (how == TUNNEL_MADE_ROOM) {
-        log_failure(w, APLOG_NOTICE, LOG_TUNNEL_MADE_ROOM, ends[how]);
+        log_failure(w, APLOG_NOTICE, LOG_MADE_ROOM, ends[how]);
     } else {
         log_failure(w, APLOG_DEBUG, LOG_TUNNEL_ENDED, ends[how]);
     }
@@ -464,7 +466,7 @@ int handler_application(request_rec *r)
     w->place = config_place(r->per_dir_config);
     w->found = resolve_found(r);
     w->child = once->child;
-    w->timing.asked = apr_time_now();
+    w->timing.asked = clock_now();
     status = find_definition(w);
     if (status == OK) {
         status = body_receive(
@@ -478,7 +480,7 @@ int handler_application(request_rec *r)
         }
         return status;
     }
-    w->timing.asked = apr_time_now();
+    w->timing.asked = clock_now();
     response_init(&w->response, r, w->place, once);
     if (w->place->server_timing == 1) {
         w->response.timing = &w->timing;

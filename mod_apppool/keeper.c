@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "config.h"
 #include "configure.h"
 #include "socket.h"
@@ -158,7 +159,7 @@ void keeper_tell_end(struct keeper *keeper)
     keeper->server = none;
     hang_up(&keeper->ending.rendezvous);
     hang_up(&keeper->ending.admin);
-    keeper->kill_ending_at = apr_time_now() + END_PATIENCE;
+    keeper->kill_ending_at = clock_now() + END_PATIENCE;
 }
 
 static void kill_ending(struct keeper *keeper)
@@ -176,19 +177,19 @@ void keeper_look_after_ending(struct keeper *keeper)
     }
     if (has_ended(&keeper->ending, 0)) {
         forget(&keeper->ending);
-    } else if (apr_time_now() >= keeper->kill_ending_at) {
+    } else if (clock_now() >= keeper->kill_ending_at) {
         kill_ending(keeper);
     }
 }
 
 void keeper_await_end(struct keeper *keeper)
 {
-    apr_time_t left = keeper->kill_ending_at - apr_time_now();
+    apr_time_t left = keeper->kill_ending_at - clock_now();
 
     if (keeper->ending.pid == 0) {
         return;
     }
-    if (left < 0 || left > END_PATIENCE) {
+    if (left < 0) {
         left = 0;
     }
     if (!has_ended(&keeper->ending, (int)apr_time_as_msec(left))) {
@@ -216,7 +217,7 @@ static char *options_text(apr_pool_t *p, const struct pool_settings *once)
 /* May another one be started now? Notes the start if so. */
 static int may_start(struct keeper *keeper)
 {
-    apr_time_t now = apr_time_now();
+    apr_time_t now = clock_now();
     size_t rest = sizeof(keeper->starts) - sizeof(keeper->starts[0]);
 
     if (keeper->starts[0] != 0 && now - keeper->starts[0] < MINUTE) {

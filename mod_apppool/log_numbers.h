@@ -33,7 +33,7 @@ enum log_number {
     LOG_TRIED_AGAIN = 1021,       /* info; debug for a kept connection */
     LOG_STOPPING = 1022,          /* debug */
     LOG_TUNNEL_ENDED = 1023,      /* debug */
-    LOG_TUNNEL_MADE_ROOM = 1024,  /* notice */
+    LOG_MADE_ROOM = 1024,         /* notice; a stream: info */
     LOG_OTHER = 1025              /* the server's answer made no sense */
 };
 

@@ -100,7 +100,8 @@ struct app_request request_of(request_rec *r, const struct protocol *protocol,
 {
     struct app_request request = {.p = r->pool, .method = r->method,
                                   .body_len = body->len,
-                                  .has_body = announces_body(r)};
+                                  .has_body = announces_body(r) ||
+                                              body->len != 0};
 
     if (protocol->wants_headers) {
         request.target = target_that_counts(r);

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "app_type.h"
+#include "clock.h"
 
 #define LINES 512
 #define FRESH apr_time_from_sec(1)
@@ -72,7 +73,7 @@ static struct line *line_of(struct startup_cache *cache, const char *path,
 
 static bool line_is(const struct line *line, const char *path, char kind)
 {
-    apr_time_t age = apr_time_now() - line->at;
+    apr_time_t age = clock_now() - line->at;
 
     return line->path != NULL && line->kind == kind && age >= 0 &&
            age < FRESH && strcmp(line->path, path) == 0;
@@ -105,7 +106,7 @@ static void remember(struct startup_cache *cache, const char *path, char kind,
     }
     line->kind = kind;
     line->found = found;
-    line->at = apr_time_now();
+    line->at = clock_now();
     apr_thread_mutex_unlock(cache->mutex);
 }
 

@@ -6,6 +6,8 @@
 
 #include <apr_strings.h>
 
+#include "clock.h"
+
 static double ms(apr_interval_time_t us)
 {
     return us > 0 ? (double)us / 1000 : 0;
@@ -17,5 +19,5 @@ const char *timing_header(apr_pool_t *p, const struct timing *timing)
 
     return apr_psprintf(p, "queue;dur=%.1f, spawn;dur=%.1f, app;dur=%.1f",
                         ms(waited - timing->spawn), ms(timing->spawn),
-                        ms(apr_time_now() - timing->handed_out));
+                        ms(clock_now() - timing->handed_out));
 }

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <util_filter.h>
 
+#include "clock.h"
 #include "exchange.h"
 #include "generations.h"
 
@@ -77,7 +78,7 @@ static void from_app(struct tunnel *t)
     } while (n < 0 && errno == EINTR);
     t->app_has = n == (ssize_t)sizeof(buffer);
     if (n > 0) {
-        t->done_at = apr_time_now();
+        t->done_at = clock_now();
         pass(t, buffer, (apr_size_t)n);
     } else if (n == 0 || errno != EAGAIN) {
         end(t, child_is_stopping(t->child) ? TUNNEL_STOPPED
@@ -129,7 +130,7 @@ static void on_client_done(struct tunnel *t)
 {
     t->client_is_done = true;
     t->client_may_have = false;
-    t->done_at = apr_time_now();
+    t->done_at = clock_now();
     shutdown(t->app_fd, SHUT_WR);
 }
 
@@ -154,7 +155,7 @@ static void from_client(struct tunnel *t)
 
 static void on_time(struct tunnel *t)
 {
-    if (t->client_is_done && apr_time_now() - t->done_at >= LINGER) {
+    if (t->client_is_done && clock_now() - t->done_at >= LINGER) {
         end(t, TUNNEL_CLIENT_CLOSED);
     } else if (generations_need_room()) {
         end(t, TUNNEL_MADE_ROOM);

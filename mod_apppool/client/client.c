@@ -21,7 +21,7 @@ int64_t client_now(void)
 
 bool client_is_ours(const struct apppool_client *client)
 {
-    return client->owner == getpid();
+    return fork_mark_is_here(&client->mark);
 }
 
 /* Birth ------------------------------------------------------------------- */
@@ -36,7 +36,7 @@ static struct apppool_client *allocate(int *fd)
     pthread_mutex_init(&client->lock, NULL);
     pthread_mutex_init(&client->opening, NULL);
     client->refs = client->uses = 1;
-    client->owner = getpid();
+    fork_mark_set(&client->mark);
     client->closing_fd = -1;
     channel_init(&client->first, *fd);
     *fd = -1;
@@ -62,7 +62,7 @@ static apr_status_t take_welcome(struct apppool_client *client,
     int board_fd = wire_take_fd(m, 0);
     int rc;
 
-    client->number = wire_get_u32(m, FIELD_CLIENT, (uint32_t)client->owner);
+    client->number = wire_get_u32(m, FIELD_CLIENT, (uint32_t)client->mark.owner);
     if (board_fd < 0) {
         return APR_SUCCESS; /* an admin channel */
     }
@@ -149,6 +149,7 @@ static void drop_ref(struct apppool_client *client)
         pthread_mutex_destroy(&client->lock);
         pthread_mutex_destroy(&client->opening);
         lenders_free(client);
+        fork_mark_clear(&client->mark);
         free(client->slots);
         free(client);
     }

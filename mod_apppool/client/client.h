@@ -22,6 +22,7 @@
 #include "apppool/error.h"
 #include "apppool/pool.h"
 #include "board.h"
+#include "fork_mark.h"
 #include "message.h"
 #include "socket.h"
 
@@ -64,7 +65,7 @@ struct apppool_client {
     pthread_mutex_t opening; /* held by who asks for a channel */
     unsigned refs, uses;
     bool is_closed;
-    pid_t owner;             /* the process that made it */
+    struct fork_mark mark;   /* of the process that made it */
     int closing_fd;          /* eventfd: readable once it is closed */
     struct channel first;
     struct channel *idle;    /* channels nobody uses just now, newest first */

@@ -186,6 +186,7 @@ def test_an_answer_without_reading_the_body_gets_through(probe, vhost, action):
 
 
 @pytest.mark.everywhere
+@pytest.mark.needs("unread")
 @pytest.mark.versions("1.1")
 @pytest.mark.parametrize("target", ["/ignore", "/size/70000", "/length/500"])
 def test_an_early_answer_reaches_a_client_that_goes_on_sending(
@@ -227,6 +228,7 @@ def test_a_rewindable_body_rewinds(probe):
         assert probe.post("/rewind", os.urandom(size)).body == b"true"
 
 
+@pytest.mark.needs("unread")
 def test_a_multipart_upload_arrives_byte_by_byte(probe):
     """BEHAVIOUR 9"""
     body = (b'--B\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n'

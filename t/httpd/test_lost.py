@@ -145,9 +145,9 @@ def keep_asking(site, target, count):
     return threads
 
 
-def answers(site):
+def answers(site, target="/pid"):
     try:
-        return site.get("/pid").status == 200
+        return site.get(target, timeout=3).status == 200
     except OSError:
         return False
 
@@ -184,3 +184,36 @@ def test_everything_killed_at_once_starts_again(sites):
     assert not list((h.folder / "run").glob("apppool*"))
     h.folder.joinpath("run/httpd.pid").unlink()
     assert site.get("/pid").status == 200
+
+
+STREAMS_MPM = """
+StartServers 1
+ServerLimit 6
+ThreadsPerChild 10
+MaxRequestWorkers 60
+MinSpareThreads 1
+MaxSpareThreads 60
+"""
+
+
+def test_gracefuls_with_a_stream_each_never_fill_the_scoreboard(httpd, mpm,
+                                                                times):
+    if mpm == "prefork":
+        pytest.skip("a child has one connection there, and is one of many")
+    h = httpd(conf="PoolMax 14", mpm_conf=STREAMS_MPM)
+    site = h.vhost(h.wsgi_app("wsgi", PROBE_CODE["wsgi"]))
+    site.app.write("public/x.txt", "static")
+    streams = []
+    try:
+        for number in range(max(6, times)):
+            stream = h.connect().__enter__()
+            streams.append(stream)
+            stream.send("GET /sse/100000/0.1 HTTP/1.1\r\nHost: wsgi.test\r\n"
+                        "\r\n").read_until("data: 1")
+            h.graceful()
+            eventually(lambda: answers(site, "/x.txt"), 12)
+            eventually(lambda: answers(site), 12)
+        assert b"data:" in streams[-1].read_until("data:")
+    finally:
+        for stream in streams:
+            stream.close()

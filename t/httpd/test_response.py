@@ -192,6 +192,7 @@ def test_an_exception_is_500_and_the_process_goes_on(shared, probe):
     assert before <= set(shared.processes_of(probe.app))
 
 
+@pytest.mark.needs("late-boom")
 @pytest.mark.versions("1.1", "2")       # in 1.0 nothing could show it
 def test_an_exception_in_mid_body_is_a_visible_cut(probe):
     with pytest.raises(http.client.IncompleteRead):

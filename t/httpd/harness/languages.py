@@ -18,7 +18,8 @@ ACTIONS = frozenset("""
     boom late-boom gone late-gone killed gone-once fork say inside
     """.split())
 TRAITS = frozenset("""
-    reason lf-in-value error-stream variables any-method
+    reason lf-in-value error-stream null-stdin unread
+    raw-header variables any-method
     """.split())
 
 
@@ -33,9 +34,13 @@ class Language(NamedTuple):
                reason        the reason phrase is the application's
                lf-in-value   a header's value can be made to hold a LF
                error-stream  a stream for errors of its own, beside stderr
+               null-stdin    descriptor 0 is /dev/null, not the listener
+               raw-header    a header may be made of any bytes
+               unread        nobody reads the body before the application does
                variables     those that HTTP itself has not: SCRIPT_NAME,
                              SERVER_NAME, the client's SERVER_PROTOCOL ...
-               any-method    methods that nobody has registered, too"""
+               any-method    methods that nobody has registered, too
+    script     SCRIPT_NAME of an application at the root of its vhost"""
     name: str
     probe: str
     startup: str
@@ -43,6 +48,7 @@ class Language(NamedTuple):
     path: str = "decoded"
     conf: str = ""
     lacks: tuple = ()
+    script: str = ""
 
     @property
     def code(self):
@@ -73,4 +79,9 @@ LANGUAGES = {language.name: language for language in (
                     "any-method")),
     Language("psgi", "probe.psgi", "app.psgi", "perl",
              lacks=("reason", "hints", "chunked")),
+    Language("php", "probe.php", "probe.php", "php-cgi",
+             conf="PoolAppType php\nPoolStartupFile probe.php",
+             lacks=("lf-in-value", "hints", "late-boom", "eat",
+                    "null-stdin", "raw-header", "unread"),
+             script="/probe.php"),
 )}
