@@ -22,6 +22,7 @@
 #include "config.h"
 #include "configure.h"
 #include "keeper.h"
+#include "socket.h"
 
 APLOG_USE_MODULE(apppool);
 
@@ -172,9 +173,16 @@ void boot_child_init(apr_pool_t *pchild, server_rec *s)
     struct keeper *keeper = keeper_get();
 
     struct apppool_server_state server = keeper->server;
+    struct mailbox box = keeper->box;
 
     server.generation = keeper->generation;
-    config_once(s)->child = child_new(pchild, s, &server, &keeper->box);
+    if (keeper->parent == getpid()) { /* -X: what it gives up are copies */
+        server.rendezvous = fd_duplicate(server.rendezvous);
+        box.reader = fd_duplicate(box.reader);
+        server.admin = server.pidfd = box.writer = -1;
+    }
+    config_once(s)->child = child_new(pchild, s, &server, &box,
+                                      keeper->parent);
 }
 
 void boot_child_stopping(apr_pool_t *pchild, int graceful)

@@ -93,12 +93,12 @@ static void unuse(struct connection *connection)
 
 struct child *child_new(apr_pool_t *pchild, server_rec *s,
                         const struct apppool_server_state *server,
-                        const struct mailbox *box)
+                        const struct mailbox *box, pid_t parent)
 {
     struct child *child = apr_pcalloc(pchild, sizeof(*child));
 
     child->server = s;
-    child->parent = getppid();
+    child->parent = parent;
     child->generation = server->generation;
     child->box = *box;
     mailbox_close_writer(&child->box);

@@ -26,11 +26,12 @@ struct running {
 /*
  * In a fresh child: connect to the server, then give up everything else of it.
  * Never fails: without a server requests get 503 until there is one again.
- * *box is the parent's mailbox; the child keeps the reader's end of it.
+ * *box is the mailbox of the parent, who has this pid; the child keeps the
+ * reader's end of it.
  */
 struct child *child_new(apr_pool_t *pchild, server_rec *s,
                         const struct apppool_server_state *server,
-                        const struct mailbox *box);
+                        const struct mailbox *box, pid_t parent);
 
 /* httpd stops or restarts now: break off what runs, so that handlers return. */
 void child_stop(struct child *child);

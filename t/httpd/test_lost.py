@@ -13,8 +13,6 @@ from conftest import PROBE_CODE
 from harness import Proc, eventually
 from harness.load import Load, ask, still
 
-pytestmark = [pytest.mark.all_mpms]
-
 CONF = "PoolMax 4\nPoolMaxPerApp 2"
 
 
@@ -64,6 +62,7 @@ def kill_engine(h, signo):
     eventually(lambda: not engine.alive, 8)
 
 
+@pytest.mark.all_mpms
 def test_gracefuls_lose_neither_a_request_nor_a_process(sites, times):
     h = sites[0].httpd
     with Load(h.address, requests(sites)) as load:
@@ -76,6 +75,7 @@ def test_gracefuls_lose_neither_a_request_nor_a_process(sites, times):
     assert after == before
 
 
+@pytest.mark.all_mpms
 @pytest.mark.parametrize("signo", [signal.SIGKILL, signal.SIGABRT],
                          ids=["killed", "aborted"])
 def test_engines_ended_lose_neither_a_request_nor_a_process(sites, times,
@@ -105,6 +105,7 @@ def test_engine_that_does_not_answer_is_replaced(sites):
     h.allow_log = "has not answered for"
 
 
+@pytest.mark.all_mpms
 def test_applications_killed_lose_only_answers_that_had_begun(sites, times):
     h = sites[0].httpd
     with Load(h.address, requests(sites)) as load:
@@ -118,6 +119,7 @@ def test_applications_killed_lose_only_answers_that_had_begun(sites, times):
     assert load.lost == begun, load.report()
 
 
+@pytest.mark.all_mpms
 def test_master_killed_loses_only_answers_that_had_begun(sites):
     h = sites[0].httpd
     with Load(h.address, requests(sites)) as load:
@@ -198,8 +200,6 @@ MaxSpareThreads 60
 
 def test_gracefuls_with_a_stream_each_never_fill_the_scoreboard(httpd, mpm,
                                                                 times):
-    if mpm == "prefork":
-        pytest.skip("a child has one connection there, and is one of many")
     h = httpd(conf="PoolMax 14", mpm_conf=STREAMS_MPM)
     site = h.vhost(h.wsgi_app("wsgi", PROBE_CODE["wsgi"]))
     site.app.write("public/x.txt", "static")

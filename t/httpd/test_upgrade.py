@@ -13,8 +13,6 @@ from harness import Stage, eventually
 from harness.load import Load, ask, still
 from test_lost import processes, requests, warm
 
-pytestmark = [pytest.mark.all_mpms]
-
 
 @pytest.fixture
 def h(httpd, tmp_path_factory, stage):
@@ -45,6 +43,7 @@ def is_new(h):
         h.stage.server.stat().st_ino
 
 
+@pytest.mark.all_mpms
 def test_a_changed_server_takes_over_at_a_graceful(h, times):
     with Load(h.address, requests(h.sites)) as load:
         before = warm(h, load)

@@ -64,16 +64,19 @@ class Httpd:
     conf     lines for the main server
     modules  further modules of httpd, without mod_ and .so
     mpm_conf the MPM's directives, in place of the usual ones
+    arguments  of httpd's command line, in place of -DFOREGROUND
     allow_log  regular expression: alarming log lines that are expected
     """
 
     instances = []      # open ones, and those the running test closed
 
     def __init__(self, mpm="event", as_user=None, module=True, conf="",
-                 modules=(), mpm_conf=None, allow_log=None, stage=None):
+                 modules=(), mpm_conf=None, allow_log=None, stage=None,
+                 arguments=("-DFOREGROUND",)):
         self.mpm = mpm
         self.as_user = as_user if users.is_root() else None
         self.conf = conf
+        self._arguments = list(arguments)
         self.allow_log = allow_log
         self._started_at = 0
         self._stopped_at = None
@@ -205,7 +208,7 @@ class Httpd:
         self._started_at = self.log.position()
         with open(self.console.path, "ab") as console:
             self._process = subprocess.Popen(
-                [*self._command(), "-DFOREGROUND"], stdin=subprocess.DEVNULL,
+                [*self._command(), *self._arguments], stdin=subprocess.DEVNULL,
                 stdout=console, stderr=console, start_new_session=True,
                 cwd="/", env=self._environment(),
                 preexec_fn=_in_child, **self._identity())
@@ -409,11 +412,15 @@ class Httpd:
         if self._process.poll() is not None:
             raise StartError(f"httpd ended with {self._process.returncode}:\n"
                              f"{self.console.text()}\n{self.log.tail()}")
-        if "resuming normal operations" not in self.log.text(
-                self._started_at):
+        if "-X" not in self._arguments and \
+                "resuming normal operations" not in self.log.text(
+                    self._started_at):
             return False
-        with socket.create_connection(self.address, 1):
-            return True
+        try:
+            with socket.create_connection(self.address, 1):
+                return True
+        except ConnectionRefusedError:      # -X tells nobody when it is ready
+            return False
 
     def _signal_and_wait_ready(self, signo):
         self.write_conf()
