@@ -144,6 +144,7 @@ class Connection:
         while True:
             data = self.file.read1(65536)
             if not data:
+                gone.append(self)
                 self.sock.sendall(b"<end of input>")
                 return False
             self.sock.sendall(data)
