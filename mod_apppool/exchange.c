@@ -178,10 +178,10 @@ static void on_eof(struct exchange *x)
     end_by_reader(x);
 }
 
-/* The client takes it as fast as it comes: it need not be kept. */
+/* A client that takes it as fast as it comes: it need not be kept. */
 static void flow(struct exchange *x)
 {
-    if (!x->has_ended) {
+    if (!x->has_ended && response_can_flow(x->response)) {
         response_flow(x->response);
     }
     if (x->response->broken != APR_SUCCESS) {
@@ -190,12 +190,18 @@ static void flow(struct exchange *x)
     }
 }
 
+/* As much is kept as may be: no more is read before the client has taken it. */
+static bool is_held_back(const struct exchange *x)
+{
+    return x->response->may_flow && response_is_full(x->response);
+}
+
 static void receive_some(struct exchange *x)
 {
     char buffer[READ_SIZE];
     ssize_t n = sizeof(buffer);
 
-    while (n == sizeof(buffer) && !x->has_ended) {
+    while (n == sizeof(buffer) && !x->has_ended && !is_held_back(x)) {
         do {
             n = recv(x->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
         } while (n < 0 && errno == EINTR);
@@ -207,7 +213,7 @@ static void receive_some(struct exchange *x)
             on_eof(x);
         }
         flow(x);
-        if (response_is_full(x->response)) {
+        if (response_is_full(x->response) && !x->response->may_flow) {
             response_flush(x->response, 0);
         }
     }
@@ -240,7 +246,7 @@ static apr_time_t next_wake(const struct exchange *x, apr_time_t now)
     int silence_s = config_number(x->place->response_timeout_s, 0);
     apr_time_t wake = APR_INT64_MAX;
 
-    if (silence_s > 0) {
+    if (silence_s > 0 && !is_held_back(x)) {
         wake = x->active_at + apr_time_from_sec(silence_s);
     }
     if (x->until > 0) {
@@ -281,7 +287,8 @@ static void watch_client(const struct exchange *x, struct pollfd *client,
     if (wants_client(x)) {
         client->events |= POLLIN;
     }
-    if (should_pass(x, now) || response_is_held(x->response)) {
+    if (should_pass(x, now) || response_is_held(x->response) ||
+        is_held_back(x)) {
         client->events |= POLLOUT;
     }
 }
@@ -327,14 +334,16 @@ static void on_time(struct exchange *x, apr_time_t now)
     }
 }
 
-/* The client's socket is writable, or it is none. A FLUSH would wait for what
- * httpd holds: that goes first. */
+/* The client's socket is writable, or it is none. What httpd holds goes first. */
 static void pass_some(struct exchange *x)
 {
     if (x->client_fd >= 0 && response_is_held(x->response)) {
         response_push(x->response);
-        flow(x);
-    } else if (should_pass(x, clock_now())) {
+    }
+    if (response_can_flow(x->response)) {
+        response_flow(x->response);
+    } else if (should_pass(x, clock_now()) &&
+               (x->client_fd < 0 || !response_is_held(x->response))) {
         response_flush(x->response, PASS_MOST);
     }
     if (x->response->broken != APR_SUCCESS) {
@@ -343,14 +352,29 @@ static void pass_some(struct exchange *x)
     }
 }
 
+/* poll() tells of a hang-up whether it is asked or not: who is not to be read
+ * must not be looked at. */
+static void watch_app(const struct exchange *x, struct pollfd *app)
+{
+    bool has_to_send = x->sender.state == SENDER_FULL;
+
+    app->events = has_to_send ? POLLOUT : 0;
+    app->fd = x->fd;
+    if (!is_held_back(x)) {
+        app->events |= POLLIN;
+    } else {
+        app->fd = has_to_send ? x->fd : -1;
+    }
+}
+
 static void turn(struct exchange *x)
 {
     apr_time_t now = clock_now();
-    struct pollfd watched[2] = {
-        {.fd = x->fd, .events = POLLIN | (x->sender.state == SENDER_FULL
-                                              ? POLLOUT : 0)}};
+    bool was_held_back = is_held_back(x);
+    struct pollfd watched[2];
     int n;
 
+    watch_app(x, &watched[0]);
     watch_client(x, &watched[1], now);
     if (x->client_fd < 0 && should_pass(x, now)) {
         pass_some(x);
@@ -360,11 +384,15 @@ static void turn(struct exchange *x)
     if (n < 0) {
         return; /* interrupted */
     }
+    if (was_held_back) {
+        x->active_at = clock_now(); /* its silence was our doing */
+    }
     if (watched[0].revents & (POLLIN | POLLHUP | POLLERR)) {
         receive_some(x);
     }
-    if (sender_is_active(&x->sender) && (watched[0].revents & POLLOUT ||
-                          watched[1].revents & POLLIN || x->client_fd < 0)) {
+    if (sender_is_active(&x->sender) &&
+        (watched[0].revents & POLLOUT || watched[1].revents & POLLIN ||
+         x->client_fd < 0)) {
         send_some(x);
     }
     if (watched[1].revents & POLLOUT && !x->has_ended) {

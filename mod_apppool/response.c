@@ -82,16 +82,36 @@ static void drop_entity_headers(apr_table_t *headers)
     }
 }
 
-static bool may_flow(const request_rec *r)
+static bool is_one_of(const char *name, const char *const names[], size_t n)
 {
-    const ap_filter_t *filter;
+    size_t i;
 
-    for (filter = r->output_filters; filter != NULL; filter = filter->next) {
-        if (ap_cstr_casecmp(filter->frec->name, "rate_limit") == 0) {
-            return false;
+    for (i = 0; i < n; i++) {
+        if (ap_cstr_casecmp(name, names[i]) == 0) {
+            return true;
         }
     }
-    return r->connection->master == NULL && r->main == NULL;
+    return false;
+}
+
+/* Which ways there are to the client without waiting for it. */
+static void look_at_filters(struct response *response)
+{
+    static const char *const sleeping[] = {"rate_limit"};
+    static const char *const passing[] = {
+        "byterange", "chunk", "content_length", "core", "http_header",
+        "http_outerror", "old_write"};
+    const request_rec *r = response->r;
+    const ap_filter_t *filter;
+
+    response->may_flow = r->connection->master == NULL && r->main == NULL;
+    response->is_plain = response->may_flow;
+    for (filter = r->output_filters; filter != NULL; filter = filter->next) {
+        const char *name = filter->frec->name;
+
+        response->may_flow &= !is_one_of(name, sleeping, 1);
+        response->is_plain &= is_one_of(name, passing, 7);
+    }
 }
 
 /* Said by the application, or by the admin for all of it. */
@@ -150,7 +170,7 @@ void response_start(struct response *response, struct app_response *from,
     }
 
     response->is_stream = is_stream(from, place);
-    response->may_flow = may_flow(r);
+    look_at_filters(response);
     apr_table_unset(from->headers, "X-Accel-Buffering");
     response->former_headers = r->headers_out;
     r->headers_out = apr_table_copy(r->pool, r->headers_out);
@@ -303,6 +323,13 @@ void response_flush(struct response *response, apr_off_t most)
         to = response->passed + most;
     }
     response->needs_flush = false;
+    if (response->is_plain) {
+        pass_up_to(response, to, false, false);
+        if (response->broken == APR_SUCCESS) {
+            response_push(response);
+        }
+        return;
+    }
     while (copied && to - response->passed > COPY_MOST &&
            response->broken == APR_SUCCESS) {
         pass_up_to(response, response->passed + COPY_MOST, true, true);
@@ -312,16 +339,19 @@ void response_flush(struct response *response, apr_off_t most)
     }
 }
 
+bool response_can_flow(const struct response *response)
+{
+    return response->may_flow && response->started &&
+           unsent(response) >= FLOW_LEAST && !response_is_held(response);
+}
+
 void response_flow(struct response *response)
 {
-    if (response->may_flow && response->started &&
-        unsent(response) >= FLOW_LEAST && !response_is_held(response)) {
-        apr_off_t most = unsent(response) < FLOW_MOST ? unsent(response)
-                                                      : FLOW_MOST;
+    apr_off_t most = unsent(response) < FLOW_MOST ? unsent(response)
+                                                  : FLOW_MOST;
 
-        response->needs_flush = true;
-        pass_up_to(response, response->passed + most, false, false);
-    }
+    response->needs_flush = true;
+    pass_up_to(response, response->passed + most, false, false);
 }
 
 bool response_is_held(const struct response *response)

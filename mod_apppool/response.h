@@ -36,6 +36,8 @@ struct response {
     bool is_early;        /* the client still sends its request */
     bool may_flow;        /* the client's connection is its own (HTTP/1), and no
                              filter waits on purpose (mod_ratelimit) */
+    bool is_plain;        /* may_flow, and no filter keeps anything until a FLUSH
+                             (mod_ssl, mod_deflate do) */
     bool needs_flush;     /* filters may hold back what was passed */
     apr_table_t *former_headers; /* r's before it started */
     apr_status_t broken;  /* passing down failed: the client has gone */
@@ -69,7 +71,10 @@ bool response_drops_too_much(const struct response *response);
 /* Bytes (or the header, or a FLUSH) that could be passed down. */
 bool response_has_more(const struct response *response);
 
-/* At most `most` bytes of them, and a FLUSH. Blocks as the client makes it. */
+/*
+ * At most `most` bytes of them (0: all), so that they reach the client now. Where
+ * filters need a FLUSH for that, it blocks as the client makes it.
+ */
 void response_flush(struct response *response, apr_off_t most);
 
 /*
@@ -77,6 +82,7 @@ void response_flush(struct response *response, apr_off_t most);
  * only where it has taken all before, and never so much that httpd's filters
  * would block. Small pieces stay: they may be the whole response.
  */
+bool response_can_flow(const struct response *response);
 void response_flow(struct response *response);
 
 /* Does httpd hold bytes that the client's socket has not taken? */

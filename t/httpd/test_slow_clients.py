@@ -47,15 +47,15 @@ def in_background(work):
     assert not failures, failures
 
 
-def read_slowly(h, bytes_per_s, begun):
+def read_slowly(h, bytes_per_s, begun, target="/large?mib=10"):
     """Takes 10 MiB at this speed, through a small window."""
     def work(stop):
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
             s.settimeout(30)
             s.connect(h.address)
-            s.sendall(b"GET /large?mib=10 HTTP/1.1\r\nHost: flows.test\r\n"
-                      b"Connection: close\r\n\r\n")
+            s.sendall(b"GET %s HTTP/1.1\r\nHost: flows.test\r\n"
+                      b"Connection: close\r\n\r\n" % target.encode())
             while not stop.is_set():
                 assert s.recv(bytes_per_s // 20)
                 begun.set()
@@ -92,6 +92,56 @@ def test_slow_readers_and_uploaders_do_not_delay_others(one):
     # A held process would cost minutes, a wait for a pause 6 ms.
     assert sorted(times)[20] < 0.02, times
     assert max(times) < 1, times
+
+
+def test_a_slow_reader_holds_nobody_while_the_application_pauses(one):
+    """Each pause passes on what has come, and none waits for the client."""
+    begun = threading.Event()
+    with in_background(read_slowly(one, 50000, begun, "/bursts?mib=10")):
+        assert begun.wait(10)
+        began = time.monotonic()
+        assert one.site.get("/pid").status == 200
+        took = time.monotonic() - began
+    assert took < 5, took       # 40 pauses of 20 ms; at its speed 200 s
+
+
+def test_beyond_the_files_bound_the_application_goes_at_the_clients_speed(
+        httpd):
+    """PoolBufferMaxFile 1: no more of 10 MiB is kept, and all of it arrives;
+    PoolResponseTimeout is for the application, not for the client."""
+    h = httpd(conf="PoolMax 2")
+    h.site = h.vhost(h.wsgi_app("flows", FLOWS), extra="PoolBufferMaxFile 1\n"
+                     "PoolResponseTimeout 1")
+    h.start()
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        s.settimeout(30)
+        s.connect(h.address)
+        s.sendall(b"GET /large?mib=24 HTTP/1.0\r\nHost: flows.test\r\n\r\n")
+        time.sleep(2)       # longer than PoolResponseTimeout
+        kept = spooled(h)
+        assert kept and max(kept) < 3 * MIB, kept
+        data = bytearray()
+        while True:
+            piece = s.recv(MIB)
+            if not piece:
+                break
+            data += piece
+    body = data[data.index(b"\r\n\r\n") + 4:]
+    assert body == bytes(range(256)) * 4096 * 24
+
+
+def spooled(h):
+    """The sizes of httpd's temporary files."""
+    sizes = []
+    for child in h.children:
+        for fd in Path(f"/proc/{child.pid}/fd").iterdir():
+            try:
+                if "/apppool." in str(fd.readlink()):
+                    sizes.append(fd.stat().st_size)
+            except OSError:
+                pass
+    return sizes
 
 
 def peak_mib(proc):

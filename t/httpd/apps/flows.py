@@ -4,6 +4,7 @@
   /stamps?n=&gap=&type=   n lines, each the monotonic clock in ns, gap s apart
   /large?mib=             that much, as fast as it is taken
   /text?mib=              the same, easy to compress
+  /bursts?mib=            that much, with a pause of 20 ms every 256 KiB
   /quiet                  one line, then silence for a minute
   /eager?mib=             writes that much, then reads the body, then its size
   /sink                   reads the body: its size and SHA-256
@@ -32,6 +33,12 @@ def large(mib="1", **_):
 def text(mib="1", **_):
     for _ in range(int(mib) * 16):
         yield LINE[:65536]
+
+
+def bursts(mib="1", **_):
+    for _ in range(int(mib) * 4):
+        yield PIECE * 4
+        time.sleep(0.02)
 
 
 def quiet(**_):
@@ -66,4 +73,4 @@ def application(environ, start_response):
     if action == "pid":
         return [b"%d" % os.getpid()]
     return {"stamps": stamps, "large": large, "text": text,
-            "quiet": quiet}[action](**query)
+            "bursts": bursts, "quiet": quiet}[action](**query)
