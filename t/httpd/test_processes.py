@@ -24,7 +24,7 @@ PASSED_ON = {"TZ", "TMPDIR"}
 # Of the interpreters' own making.
 BY_THE_LANGUAGE = {"APPPOOL_ASGI_SERVER", "LC_CTYPE", "BUNDLE_GEMFILE",
                    "RUBYLIB", "RUBYOPT", "PHP_FCGI_CHILDREN",
-                   "PHP_FCGI_MAX_REQUESTS"}
+                   "PHP_FCGI_MAX_REQUESTS", "LISTEN_FDS", "LISTEN_PID"}
 
 
 def setup_shared(h):

@@ -181,6 +181,7 @@ def test_a_client_that_leaves_costs_nothing_but_its_response(shared):
     assert ":error]" not in text and ":warn]" not in text, text
 
 
+@pytest.mark.needs("boom")
 def test_an_exception_is_500_and_the_process_goes_on(shared, probe):
     probe.get("/pid")
     before = set(shared.processes_of(probe.app))

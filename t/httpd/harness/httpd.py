@@ -119,7 +119,8 @@ class Httpd:
         user = user if user and self.runs_as_root else self.default_user
         app = App(self.folder / "apps" / name, user, type_name)
         if code is not None:
-            app.write(LANGUAGES[type_name].startup, code)
+            language = LANGUAGES[type_name]
+            app.write(language.startup, code, language.mode)
         return app
 
     def wsgi_app(self, name, code=None, user=None):

@@ -5,6 +5,9 @@ What a probe must do is in ../README, "Probes".
 """
 
 import shutil
+import subprocess
+import tempfile
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +24,20 @@ TRAITS = frozenset("""
     reason lf-in-value error-stream null-stdin unread
     raw-header variables any-method
     """.split())
+
+
+
+
+@lru_cache(maxsize=None)
+def _compiled(source, libraries):
+    """The program; None where it cannot be made."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "program"
+        done = subprocess.run(
+            ["cc", "-O1", "-o", program, source,
+             *(f"-l{name}" for name in libraries)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return program.read_bytes() if done.returncode == 0 else None
 
 
 class Language(NamedTuple):
@@ -40,7 +57,8 @@ class Language(NamedTuple):
                variables     those that HTTP itself has not: SCRIPT_NAME,
                              SERVER_NAME, the client's SERVER_PROTOCOL ...
                any-method    methods that nobody has registered, too
-    script     SCRIPT_NAME of an application at the root of its vhost"""
+    script     SCRIPT_NAME of an application at the root of its vhost
+    libraries  what a probe in C is linked with; None: it is a script"""
     name: str
     probe: str
     startup: str
@@ -49,14 +67,22 @@ class Language(NamedTuple):
     conf: str = ""
     lacks: tuple = ()
     script: str = ""
+    libraries: tuple = None
 
     @property
     def code(self):
+        if self.libraries is not None:
+            return _compiled(APPS / self.probe, self.libraries)
         return (APPS / self.probe).read_text()
 
     @property
+    def mode(self):
+        return 0o644 if self.libraries is None else 0o755
+
+    @property
     def is_there(self):
-        return self.program is None or shutil.which(self.program) is not None
+        found = self.program is None or shutil.which(self.program) is not None
+        return found and self.code is not None
 
     def has(self, *needs):
         """Can its probe do all of these?"""
@@ -84,4 +110,10 @@ LANGUAGES = {language.name: language for language in (
              lacks=("lf-in-value", "hints", "late-boom", "eat",
                     "null-stdin", "raw-header", "unread"),
              script="/probe.php"),
+    # Whatever it writes is a header, whether or not it has a line feed in it.
+    Language("fastcgi", "probe.c", "probe", "cc",
+             conf="PoolAppCommand ./probe\nPoolAppProtocol fastcgi",
+             lacks=("lf-in-value", "hints", "rewind", "boom", "late-boom",
+                    "null-stdin", "raw-header"),
+             libraries=("fcgi", "jansson", "m")),
 )}
