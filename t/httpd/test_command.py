@@ -2,8 +2,11 @@
 """Any program as an application (PoolAppCommand): how it finds its socket or
 port, when it counts as started, how it ends."""
 
+import importlib.util
 import os
+import shutil
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -115,3 +118,89 @@ def test_the_whole_process_group_of_a_command_ends_with_the_pool(command):
     site.httpd.stop()
     left = [e.pid for e in table().values() if e.sid == pid]
     assert not left
+
+
+# -- servers that nobody here wrote ------------------------------------------------
+
+FILES = {
+    "wsgi.py": """
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    return [("%(PATH_INFO)s %(HTTP_X_FORWARDED_FOR)s " % environ).encode(),
+            environ["wsgi.input"].read(length)]
+""",
+    "asgi.py": """
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    client = dict(scope["headers"])[b"x-forwarded-for"]
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body":
+                scope["path"].encode() + b" " + client + b" " + body})
+""",
+    "config.ru": """
+run lambda { |env| [200, {"content-type" => "text/plain"},
+  ["#{env["PATH_INFO"]} #{env["HTTP_X_FORWARDED_FOR"]} ",
+   env["rack.input"].read]] }
+""",
+    "server.js": """
+require('http').createServer(async (request, response) => {
+    response.write(`${request.url} ${request.headers['x-forwarded-for']} `);
+    for await (const piece of request) response.write(piece);
+    response.end();
+}).listen(process.argv[2] ?? {fd: 3});
+""",
+}
+# (what has to be there, the command)
+SERVERS = [
+    ("gunicorn", "gunicorn wsgi"),
+    ("gunicorn", "gunicorn --workers 2 wsgi"),
+    ("gunicorn", "gunicorn -b 127.0.0.1:$PORT wsgi"),
+    ("uvicorn", "/usr/bin/python3 -m uvicorn --fd 3 asgi:app"),
+    ("uvicorn", "/usr/bin/python3 -m uvicorn --port $PORT asgi:app"),
+    ("hypercorn", "/usr/bin/python3 -m hypercorn --bind fd://3 asgi:app"),
+    ("puma", "puma --bind-to-activated-sockets=only"),
+    ("puma", "puma -b tcp://127.0.0.1:$PORT"),
+    ("node", "node server.js"),
+    ("node", "node server.js $PORT"),
+]
+
+
+def is_there(name):
+    return shutil.which(name) or importlib.util.find_spec(name)
+
+
+@pytest.mark.parametrize("name, line", SERVERS,
+                         ids=[line.split("/")[-1] for _, line in SERVERS])
+def test_a_server_is_run_unchanged(httpd, name, line):
+    if not is_there(name):
+        pytest.skip(f"no {name}")
+    h = httpd()
+    app = h.app("command", "command")
+    for file, text in FILES.items():
+        app.write(file, text)
+    site = h.vhost(app, extra=f'PoolAppCommand "{line}"')
+    h.start()
+    for i in range(3):
+        answer = site.post(f"/a%20b/{i}", b"body")
+        assert answer.status == 200, answer
+        assert answer.text in (f"/a%20b/{i} 127.0.0.1 body",
+                               f"/a b/{i} 127.0.0.1 body")
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: site.get(f"/{n}"), range(40)))
+    assert [a.text for a in answers] == [f"/{n} 127.0.0.1 " for n in range(40)]
+    assert len(h.processes_of(app)) == 1
+    h.stop()
+    assert not h.applications
+
+
+def test_a_plain_file_server_runs_at_a_port(command):
+    site = command("python3 -m http.server --bind 127.0.0.1 $PORT", extra="")
+    site.app.write("hello.txt", "hello")
+    assert site.get("/hello.txt").body == b"hello"
+    assert site.get("/no-such-file").status == 404
