@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "definitions.h"
 #include "exchange.h"
+#include "notes.h"
 #include "page.h"
 #include "progress.h"
 #include "request.h"
@@ -49,6 +50,7 @@ struct work {
     pid_t pid;                       /* of the last session's process */
     struct timing timing;            /* asked: when it was ready for a session;
                                         before, when it began */
+    struct notes notes;
     unsigned n_stale;                /* kept connections that were closed */
     bool was_repeated;               /* after a process died with it */
 };
@@ -104,6 +106,19 @@ static enum log_number refusal_number(apr_status_t rv)
     }
 }
 
+/* It has no process yet. */
+static void log_refusal(const struct work *w, apr_status_t rv, const char *id,
+                        const char *message)
+{
+    apr_time_t elapsed = clock_now() - w->timing.asked;
+
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, w->r,
+                  "AP%d: application %s: no process after %.3f s%s%s: %s",
+                  refusal_number(rv), w->found->site.root,
+                  (double)elapsed / APR_USEC_PER_SEC, id ? ", error " : "",
+                  id ? id : "", message);
+}
+
 static int refused(const struct work *w, apr_status_t rv,
                    const struct apppool_failure *failure)
 {
@@ -120,8 +135,7 @@ static int refused(const struct work *w, apr_status_t rv,
     if (rv == APPPOOL_EABANDONED) {
         return client_gone(w, "the client has gone while it waited");
     }
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "AP%d: application %s: %s",
-                  refusal_number(rv), w->found->site.root, message);
+    log_refusal(w, rv, failure->id, message);
     switch (rv) {
     case APPPOOL_ESPAWN:
         if (failure->retry_after_s > 0) {
@@ -168,7 +182,9 @@ static apr_status_t get_session(struct work *w,
         options.watch_fd = 0;
     }
     progress_tell(w->r, PROGRESS_QUEUE);
+    notes_ask(&w->notes);
     rv = child_get(w->child, &options, &w->session, failure_r, w->r->pool);
+    notes_lent(&w->notes, w->r, rv == APR_SUCCESS ? w->session : NULL);
     w->timing.handed_out = clock_now();
     if (rv == APR_SUCCESS) {
         progress_tell(w->r, PROGRESS_APP);
@@ -184,6 +200,7 @@ static void close_session(struct work *w)
 {
     apppool_session_close(w->session, exchange_session_end(&w->exchange));
     w->session = NULL;
+    notes_returned(&w->notes, w->r);
 }
 
 /* RFC 9110, 9.2.2, and the methods of WebDAV that only ask. */
@@ -337,6 +354,7 @@ static int run_tunnel(struct work *w)
                                           ? APPPOOL_SESSION_ENDED
                                           : APPPOOL_SESSION_BROKEN);
     w->session = NULL;
+    notes_returned(&w->notes, w->r);
     if (how == TUNNEL_MADE_ROOM) {
         log_failure(w, APLOG_NOTICE, LOG_MADE_ROOM, ends[how]);
     } else {

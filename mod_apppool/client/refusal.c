@@ -32,6 +32,7 @@ void refusal_tell(const struct wire_message *refused,
                   struct apppool_failure *failure_r, apr_pool_t *p)
 {
     const char *page = wire_get_text(refused, FIELD_PAGE, NULL);
+    const char *id = wire_get_text(refused, FIELD_ERROR_ID, NULL);
 
     if (failure_r == NULL) {
         return;
@@ -40,6 +41,7 @@ void refusal_tell(const struct wire_message *refused,
         .message = apr_pstrdup(p, wire_get_text(refused, FIELD_MESSAGE, NULL)),
         .page = page == NULL ? NULL : apr_pstrdup(p, page),
         .retry_after_s = wire_get_u32(refused, FIELD_RETRY_AFTER, 0),
+        .id = id == NULL || *id == '\0' ? NULL : apr_pstrdup(p, id),
     };
 }
 

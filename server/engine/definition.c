@@ -183,6 +183,7 @@ static void definition_free(struct engine *engine, struct definition *d)
     free(d->environment);
     free(d->user);
     free(d->restart_error);
+    free(d->error_page);
     free(d);
 }
 

@@ -31,6 +31,7 @@ struct definition {
     char *user;           /* of its processes, as spawn told; "" before */
     char error_id[ERROR_ID_LEN + 1]; /* of the last failed start; "" */
     int64_t error_us;     /* when that was */
+    char *error_page;     /* of it; owned; NULL */
     unsigned n_processes; /* struct running that point here */
     bool is_watched;      /* watch.c */
     bool is_always;       /* always_restart.txt is there */

@@ -150,6 +150,7 @@ static struct engine *engine_new(apr_pool_t *pool)
     engine->loop = loop_new(pool);
     engine->clients = apr_hash_make(pool);
     engine->processes = apr_hash_make(pool);
+    engine->outlets = apr_hash_make(pool);
     engine->definitions = apr_hash_make(pool);
     engine->adoptions = apr_hash_make(pool);
     engine->sticky_ids = apr_hash_make(pool);

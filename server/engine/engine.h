@@ -16,7 +16,8 @@
  *   outlet.c      and where it goes
  *   watch.c       restart files, as the watcher sees them
  *   metrics.c     times of requests; memory and processor of processes
- *   page.c        a failed start as a page for a person
+ *   story.c       what happened during a start
+ *   failure.c     a start that failed; page.c and hints.c: as a page
  *   admin.c       limits, clear, restart
  *   operate.c     draining, backtraces, the configuration in words
  *   status.c      everything as JSON, made by status_report.c
@@ -63,6 +64,7 @@ struct engine {
 
     apr_hash_t *clients;      /* number -> struct client, owned */
     apr_hash_t *processes;    /* number -> struct running, owned */
+    apr_hash_t *outlets;      /* family -> struct outlet; their processes own */
     apr_hash_t *definitions;  /* number -> struct definition, owned */
     apr_hash_t *adoptions;    /* key -> struct adoption, owned */
     apr_hash_t *sticky_ids;   /* id -> struct running, borrowed */

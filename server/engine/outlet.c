@@ -80,25 +80,20 @@ void outlet_open(struct running *running, int *fd)
                                  outlet);
     *fd = -1;
     running->outlet = outlet;
+    apr_hash_set(running->engine->outlets, &outlet->family,
+                 sizeof outlet->family, outlet);
 }
 
 void outlet_join(struct running *running)
 {
-    struct engine *engine = running->engine;
+    struct outlet *outlet =
+        running->forked_by == 0 || running->outlet != NULL ? NULL
+        : apr_hash_get(running->engine->outlets, &running->forked_by,
+                       sizeof running->forked_by);
 
-    if (running->outlet != NULL || running->forked_by == 0) {
-        return;
-    }
-    for (apr_hash_index_t *i = apr_hash_first(NULL, engine->processes);
-         i != NULL; i = apr_hash_next(i)) {
-        const struct running *other = apr_hash_this_val(i);
-
-        if (other->outlet != NULL &&
-            other->outlet->family == running->forked_by) {
-            running->outlet = other->outlet;
-            running->outlet->n_processes++;
-            return;
-        }
+    if (outlet != NULL) {
+        running->outlet = outlet;
+        outlet->n_processes++;
     }
 }
 
@@ -110,6 +105,8 @@ void outlet_leave(struct running *running)
     if (outlet == NULL || --outlet->n_processes > 0) {
         return;
     }
+    apr_hash_set(running->engine->outlets, &outlet->family,
+                 sizeof outlet->family, NULL);
     output_close(&outlet->output);
     free(outlet);
 }

@@ -9,7 +9,6 @@
 
 #include "definition.h"
 #include "lease.h"
-#include "page.h"
 #include "sticky.h"
 #include "slot.h"
 
@@ -219,25 +218,46 @@ static void describe_full(const struct engine *engine,
     }
 }
 
+/* With the page of the failure and what it is called in the log. */
+static void refuse_start(struct request *request, const char *text,
+                         unsigned retry_after_s)
+{
+    const struct definition *definition = request->definition;
+    struct wire_message m;
+
+    wire_message_init(&m);
+    wire_message_begin(&m, MSG_REFUSED, request->id);
+    wire_put_u32(&m, FIELD_STATUS, STATUS_SPAWN_FAILED);
+    wire_put_text(&m, FIELD_MESSAGE, text);
+    wire_put_u32(&m, FIELD_RETRY_AFTER, retry_after_s);
+    wire_put_text(&m, FIELD_ERROR_ID, definition->error_id);
+    if (definition->error_page != NULL) {
+        wire_put_text(&m, FIELD_PAGE, definition->error_page);
+    }
+    channel_send(request->channel, &m);
+    wire_message_clear(&m);
+    request_free(request);
+}
+
 void request_on_refused(struct engine *engine, struct core_waiter *waiter,
                  enum core_refusal why, const char *text,
                  unsigned retry_after_s)
 {
     struct request *request = request_of(waiter);
-    char *page = NULL;
     char sentence[160];
 
     if (why == CORE_QUEUE_FULL) {
         describe_full(engine, request, sentence, sizeof sentence);
         text = sentence;
     }
-    if (why == CORE_SPAWN_FAILED && text != NULL) {
-        page = page_of_failure(text);
+    if (text == NULL) {
+        text = sentence_of(why);
     }
-    request_refuse(request, status_of(why),
-                   text != NULL ? text : sentence_of(why), page,
-                   retry_after_s);
-    free(page);
+    if (why == CORE_SPAWN_FAILED) {
+        refuse_start(request, text, retry_after_s);
+    } else {
+        request_refuse(request, status_of(why), text, NULL, retry_after_s);
+    }
 }
 
 void request_channel_gone(struct channel *channel)

@@ -4,7 +4,6 @@
  */
 #include "running.h"
 
-#include <apr_general.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,12 +14,34 @@
 
 #include "app_type.h"
 #include "exclusive.h"
+#include "failure.h"
 #include "lease.h"
 #include "lend.h"
 #include "link.h"
 #include "outlet.h"
 #include "sticky.h"
 #include "watch.h"
+
+static const char *phase_of(const struct running *running)
+{
+    if (!running->ready) {
+        return running->failed ? "failed" : "starting";
+    }
+    return running->core != NULL && core_process_is_leaving(running->core)
+               ? "ending" : "serving";
+}
+
+/* How long it has been there; 0 where an engine before knew. */
+static double age_of(const struct running *running)
+{
+    struct core_process_view view = { .started_us = 0 };
+
+    if (running->core != NULL) {
+        core_process_view(running->core, &view);
+    }
+    return view.started_us == 0 ? 0
+        : (double)(engine_now(running->engine) - view.started_us) / 1e6;
+}
 
 void running_log(const struct running *running, enum log_level level,
                  const char *format, ...)
@@ -31,9 +52,10 @@ void running_log(const struct running *running, enum log_level level,
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    log_line(level, "app %s (%spid %ld): %s", running->definition->root,
+    log_line(level, "app %s (%spid %ld, %s, %.3f s): %s",
+             running->definition->root,
              running->preloader ? "preloader, " : "", (long)running->pid,
-             text);
+             phase_of(running), age_of(running), text);
 }
 
 struct running *running_find(struct engine *engine, uint32_t number)
@@ -81,6 +103,7 @@ static void running_free(struct running *running)
                  NULL);
     sticky_forget(running);
     outlet_leave(running);
+    story_free(&running->story);
     free(running->error);
     free(running);
     definition->n_processes--;
@@ -106,6 +129,7 @@ void running_start(struct engine *engine, struct core_process *process,
     watch_begin(engine, definition);
     running->core = process;
     running->preloader = how == CORE_START_PRELOADER;
+    running->story = story_new(engine_now(engine));
     core_process_set_baton(process, running);
     if (!running->preloader) {
         sticky_set(running, 0);
@@ -161,7 +185,12 @@ void running_kill(struct engine *engine, struct core_process *process,
 {
     struct running *running = core_process_baton(process);
 
-    running_log(running, LOG_LEVEL_WARN, "did not end when asked to: %s",
+    if (!running->ready && signal == SIGABRT) {
+        failure_of_patience(running);
+    }
+    running_log(running, LOG_LEVEL_WARN, "%s: %s",
+                running->ready ? "did not end when asked to"
+                               : "has not come up",
                 signal == SIGKILL ? "SIGKILL" : "SIGABRT for its backtraces");
     link_kill(engine, running->number, signal);
 }
@@ -224,6 +253,9 @@ void running_on_spawned(struct engine *engine, struct wire_message *m)
     fd = wire_take_fd(m, 0);
     outlet_open(running, &fd);
     outlet_join(running);
+    story_step(running->story, engine_now(engine),
+               running->forked_by != 0 ? "forked by its preloader"
+                                       : "apppool-spawn runs");
     running_log(running, LOG_LEVEL_INFO, "started");
 }
 
@@ -316,6 +348,7 @@ static void on_ready(struct running *running)
         return;
     }
     running->ready = true;
+    story_free(&running->story);
     if (running->outlet != NULL) {
         output_forget(running->outlet->output);
     }
@@ -405,6 +438,10 @@ void running_on_reported(struct engine *engine, struct wire_message *m)
         return; /* it has nothing more to say that counts */
     } else if (strncmp(text, "READY", 5) == 0) {
         on_ready_says(running, text);
+    } else if (strncmp(text, "STEP ", 5) == 0) {
+        story_step(running->story, engine_now(engine), rest);
+    } else if (strncmp(text, "ENV ", 4) == 0) {
+        story_env(running->story, rest);
     } else if (strncmp(text, "ERROR ", 6) == 0 ||
                strncmp(text, "FAILED ", 7) == 0) {
         add_error(running, rest, len - (size_t)(rest - text));
@@ -425,69 +462,17 @@ static void describe_end(char *text, size_t size, uint32_t status)
     }
 }
 
-/* What the requests that waited for this start are told. Freed by the caller. */
-static char *describe_failure(struct running *running, const char *end)
-{
-    const char *printed = outlet_tail(running);
-    char *text;
-    int len;
-
-    if (running->error != NULL) {
-        len = asprintf(&text, "%s", running->error);
-    } else {
-        len = asprintf(&text,
-                       "The application %s before it was ready.%s%s", end,
-                       *printed != '\0' ? " It printed:\n" : "", printed);
-    }
-    if (len < 0) {
-        abort();
-    }
-    return text;
-}
-
-/* A traceback stays readable: one line of the log for each of its lines. */
-static void log_failure(const struct running *running, const char *text)
-{
-    running_log(running, LOG_LEVEL_ERROR, "could not be started (error %s):",
-                running->definition->error_id);
-    while (*text != '\0') {
-        size_t len = strcspn(text, "\n");
-
-        running_log(running, LOG_LEVEL_ERROR, "  %.*s", (int)len, text);
-        text += len + (text[len] == '\n');
-    }
-}
-
-/* Short, and never the same within a log that anybody reads. */
-static void note_failure(struct definition *definition)
-{
-    unsigned char random[ERROR_ID_LEN / 2];
-
-    apr_generate_random_bytes(random, sizeof random);
-    for (size_t i = 0; i < sizeof random; i++) {
-        snprintf(definition->error_id + 2 * i, 3, "%02x", random[i]);
-    }
-    definition->error_us = engine_now(definition->engine);
-}
-
-static void fail(struct running *running, const char *end)
-{
-    char *text = describe_failure(running, end);
-
-    running->failed = true;
-    note_failure(running->definition);
-    log_failure(running, text);
-    core_spawn_failed(running->core, text, engine_now(running->engine));
-    free(text);
-}
-
 /* Settle with the core that there is no such process any more. */
 static void end(struct running *running, const char *how)
 {
     struct engine *engine = running->engine;
 
-    if (running->core != NULL && !running->ready && !running->failed) {
-        fail(running, how);
+    if (running->core != NULL && !running->ready) {
+        if (running->failed) {
+            failure_of_patience(running);
+        } else {
+            failure_of_start(running, how);
+        }
     }
     if (running->core != NULL) {
         lend_process_gone(engine, running);

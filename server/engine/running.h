@@ -8,6 +8,7 @@
 
 #include "definition.h"
 #include "output.h"
+#include "story.h"
 
 struct outlet;
 struct slot;
@@ -27,6 +28,7 @@ struct running {
     bool is_too_large;         /* over PoolMemoryLimit; it was logged */
     bool failed;               /* told the core that it will never be ready */
     char user[33];             /* it runs as; "" until it said so */
+    struct story *story;       /* of its start; owned; NULL once it is ready */
     char *error;               /* what it reported as ERROR so far; owned */
     size_t error_len;          /* bytes; <= WIRE_MAX_STRING */
     struct usage usage;
@@ -67,7 +69,7 @@ struct running *running_find_pid(struct engine *engine, pid_t pid);
 /* Hand those of an engine before to the core. */
 void running_take_over_all(struct engine *engine);
 
-/* "app /srv/blog (pid 12): ..." */
+/* "app /srv/blog (pid 12, serving, 3.000 s): ...": phase and age. */
 void running_log(const struct running *running, enum log_level level,
                  const char *format, ...)
     __attribute__((format(printf, 3, 4)));

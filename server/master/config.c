@@ -378,6 +378,18 @@ static bool programs_have_changed(struct master *m)
     return true;
 }
 
+void config_apply(struct master *m)
+{
+    const struct wire_message *configure = &m->current.configure;
+
+    if (m->current.number != 0) {
+        log_set_level(log_level_of_httpd(wire_get_u32(configure,
+                                                      FIELD_LOG_LEVEL, 0)));
+        control_listen(m, wire_get_text(configure, FIELD_CONTROL_SOCKET,
+                                        NULL));
+    }
+}
+
 static void on_commit(struct master *m, struct wire_message *msg)
 {
     if (m->refusal == NULL &&
@@ -389,8 +401,7 @@ static void on_commit(struct master *m, struct wire_message *msg)
     }
     generation_move(&m->previous, &m->current);
     generation_move(&m->current, &m->coming);
-    control_listen(m, wire_get_text(&m->current.configure,
-                                    FIELD_CONTROL_SOCKET, NULL));
+    config_apply(m);
     log_to(m->current.log_fd);
     tell_commit(m, m->current.number, programs_have_changed(m));
     sweep_adopted(m);

@@ -28,6 +28,10 @@ struct definition {
  */
 int config_open(struct master *m, int (*answer)(void *baton, int channel),
                 void *baton);
+/* What the current generation says that is for the master itself: again after
+ * it took an earlier one's place. */
+void config_apply(struct master *m);
+
 void config_close(struct master *m);
 
 struct definition *config_find(struct master *m, uint32_t number);

@@ -277,6 +277,7 @@ static void begin(struct master *m)
     watcher_keeper_start(m);
     if (m->options.resume >= 0) {
         state_listen(m);
+        config_apply(m);
         reaper_run(m); /* who ended meanwhile */
         gate_answer_config(m);
     }

@@ -173,6 +173,8 @@ static _Noreturn void execute(const struct spawn *spawn, struct words *words,
 
     /* execvp() looks along the PATH of these variables, not of ours. */
     environ = environment_make(spawn);
+    report_environment(spawn, environ);
+    report_step(spawn, "executes %s", words->list[0]);
     execvp(words->list[0], (char *const *)(uintptr_t)words->list);
     error = errno;
     spawn_fail(spawn,

@@ -38,6 +38,48 @@ void report_send(const struct spawn *spawn, const char *format, ...)
     va_end(args);
 }
 
+void report_step(const struct spawn *spawn, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    send_text(spawn, "STEP", format, args);
+    va_end(args);
+}
+
+static void send_variables(const struct spawn *spawn, const char *lines)
+{
+    char text[REPORT_MAX];
+    int len = snprintf(text, sizeof(text), "ENV %s", lines);
+
+    send(spawn->report, text, (size_t)len, MSG_NOSIGNAL);
+}
+
+/* As many packets as it takes; a line too long for one is left out. */
+void report_environment(const struct spawn *spawn, char *const *variables)
+{
+    char lines[REPORT_MAX - 8];
+    size_t len = 0;
+
+    lines[0] = '\0';
+    for (; *variables != NULL; variables++) {
+        char line[2048];
+        int n = mask_variable(line, sizeof(line) - 1, *variables);
+
+        if (n < 0 || (size_t)n >= sizeof(line) - 1) {
+            continue;
+        }
+        if (len + (size_t)n + 2 > sizeof(lines)) {
+            send_variables(spawn, lines);
+            len = 0;
+        }
+        len += (size_t)sprintf(lines + len, "%s\n", line);
+    }
+    if (len > 0) {
+        send_variables(spawn, lines);
+    }
+}
+
 void spawn_fail(const struct spawn *spawn, const char *format, ...)
 {
     va_list args;

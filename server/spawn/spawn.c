@@ -24,6 +24,12 @@ void spawn_application(const struct spawn_options *options)
     if (options->preload && !app_type(spawn.type)->can_be_smart) {
         _exit(0); /* nobody knew its type; the pool starts it directly now */
     }
+    report_step(&spawn, "opened its root %s", spawn.root);
+    report_step(&spawn, "found its type: %s%s%s", app_type(spawn.type)->name,
+                *spawn.startup_file != '\0' ? ", by " : "",
+                spawn.startup_file);
     become_user(&spawn);
+    report_step(&spawn, "became user %s (uid %u, gid %u)", spawn.user,
+                (unsigned)spawn.uid, (unsigned)spawn.gid);
     command_run(&spawn);
 }

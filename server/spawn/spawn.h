@@ -84,6 +84,16 @@ size_t reach_blocked(const char *path);
 void report_send(const struct spawn *spawn, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Report STEP: something of the start is done, for the page of a failure. */
+void report_step(const struct spawn *spawn, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Report ENV: the variables, secrets masked. */
+void report_environment(const struct spawn *spawn, char *const *variables);
+
+/* A variable as it may be shown; as snprintf(). */
+int mask_variable(char *to, size_t size, const char *variable);
+
 /* Report ERROR and end with 1. */
 _Noreturn void spawn_fail(const struct spawn *spawn, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

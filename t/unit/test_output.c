@@ -12,8 +12,6 @@
 #include <unistd.h>
 
 #include "output.h"
-#include "apppool/protocol.h"
-#include "page.h"
 #include "socket.h"
 
 struct lines {
@@ -210,32 +208,6 @@ START_TEST(no_output_is_no_trouble)
 }
 END_TEST
 
-START_TEST(a_page_escapes_what_the_application_printed)
-{
-    char *page = page_of_failure("<script>\"&\"</script>");
-
-    ck_assert_ptr_nonnull(strstr(
-        page, "&lt;script&gt;&quot;&amp;&quot;&lt;/script&gt;</pre>"));
-    ck_assert_ptr_null(strstr(page, "<script"));
-    free(page);
-}
-END_TEST
-
-START_TEST(a_page_always_fits_a_message)
-{
-    char *text = malloc(WIRE_MAX_STRING + 1);
-    char *page;
-
-    memset(text, '"', WIRE_MAX_STRING);
-    text[WIRE_MAX_STRING] = '\0';
-    page = page_of_failure(text);
-    ck_assert_uint_lt(strlen(page), WIRE_MAX_STRING);
-    ck_assert_ptr_nonnull(strstr(page, "</html>\n"));
-    free(page);
-    free(text);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("output");
@@ -254,8 +226,6 @@ int main(void)
     tcase_add_test(tcase, a_writer_waits_while_its_log_takes_nothing);
     tcase_add_test(tcase, what_a_log_never_took_is_counted_at_the_end);
     tcase_add_test(tcase, no_output_is_no_trouble);
-    tcase_add_test(tcase, a_page_escapes_what_the_application_printed);
-    tcase_add_test(tcase, a_page_always_fits_a_message);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -36,6 +36,7 @@ static uid_t run_as;                 /* 0: as the test itself */
 static char output[65536];           /* what it printed */
 static char reports[8][8192];        /* what it reported */
 static unsigned n_reports;
+static char story[65536];
 static int status;
 static pid_t last_pid;
 
@@ -160,13 +161,30 @@ static void become(int definition, int out, int listener, int report)
     spawn_application(&options);
 }
 
-static void collect_report(int fd)
+/* The story of the start is told between the other reports. */
+static void add_story(const char *packet)
 {
-    ssize_t n = n_reports < 8 ? read(fd, reports[n_reports], 8191) : 0;
+    size_t len = strlen(story);
 
-    if (n > 0) {
-        reports[n_reports++][n] = '\0';
+    snprintf(story + len, sizeof(story) - len, "%s\n", packet);
+}
+
+/* 1: there was one; 0: the end. */
+static int collect_report(int fd)
+{
+    static char packet[8192];
+    ssize_t n = read(fd, packet, sizeof(packet) - 1);
+
+    if (n <= 0) {
+        return 0;
     }
+    packet[n] = '\0';
+    if (strncmp(packet, "STEP ", 5) == 0 || strncmp(packet, "ENV ", 4) == 0) {
+        add_story(packet);
+    } else if (n_reports < 8) {
+        strcpy(reports[n_reports++], packet);
+    }
+    return 1;
 }
 
 /* Until the application has closed its output. */
@@ -183,13 +201,8 @@ static void collect(int out, int report)
     }
     output[len] = '\0';
     n_reports = 0;
-    while (wire_wait_readable(report, 0) == 1 && n_reports < 8) {
-        unsigned before = n_reports;
-
-        collect_report(report);
-        if (n_reports == before) {
-            break;
-        }
+    story[0] = '\0';
+    while (wire_wait_readable(report, 0) == 1 && collect_report(report) == 1) {
     }
 }
 
@@ -309,6 +322,23 @@ START_TEST(environment_is_what_was_promised_and_no_more)
     assert_printed("\nHOME=/");
     ck_assert_ptr_null(strstr(output, "SECRET"));
     ck_assert_ptr_null(strstr(output, "mallory"));
+}
+END_TEST
+
+START_TEST(the_story_has_the_steps_and_no_secret)
+{
+    static const char own[] = "API_KEY=hidden1\0db_password=hidden2\0"
+        "DATABASE_URL=postgres://me:hidden3@db/blog\0COLOUR=blue";
+
+    wire_put_bytes(&define, FIELD_SETENV, own, sizeof(own));
+    set_command("true");
+    run();
+    ck_assert_ptr_nonnull(strstr(story, "STEP opened its root /"));
+    ck_assert_ptr_nonnull(strstr(story, "STEP executes "));
+    ck_assert_ptr_nonnull(strstr(story, "\nCOLOUR=blue\n"));
+    ck_assert_ptr_nonnull(strstr(story, "\nAPI_KEY=********\n"));
+    ck_assert_ptr_nonnull(strstr(story, "postgres://me:********@db/blog"));
+    ck_assert_ptr_null(strstr(story, "hidden"));
 }
 END_TEST
 
@@ -897,6 +927,7 @@ int main(void)
     tcase_add_test(finds, command_with_a_port_finds_it_in_its_words_and_no_listener);
     tcase_add_test(finds, fastcgi_command_finds_its_listener_at_0_too);
     tcase_add_test(finds, environment_is_what_was_promised_and_no_more);
+    tcase_add_test(finds, the_story_has_the_steps_and_no_secret);
     tcase_add_test(finds, definition_names_the_environment_and_keeping_leaves_it);
     tcase_add_test(finds,
                    process_is_its_own_session_in_its_root_with_a_plain_umask);
