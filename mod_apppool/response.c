@@ -5,10 +5,13 @@
 #include "response.h"
 
 #include <apr_strings.h>
+#include <http_log.h>
 #include <http_protocol.h>
 #include <http_request.h>
 #include <stdlib.h>
 #include <util_filter.h>
+
+APLOG_USE_MODULE(apppool);
 
 /* What an application may write after the header of a HEAD, 204 or 304. */
 #define DROP_MAX 65536
@@ -82,13 +85,30 @@ static void drop_entity_headers(apr_table_t *headers)
     }
 }
 
-static bool is_one_of(const char *name, const char *const names[], size_t n)
+/*
+ * httpd's own filters that never wait: plain ones hand everything on at once,
+ * the others keep some of it until a FLUSH. What is not listed may sleep on
+ * purpose (mod_ratelimit, mod_bw).
+ */
+static const struct {
+    const char *name;
+    bool is_plain;
+} filters_known[] = {
+    {"byterange", true},         {"chunk", true},
+    {"content_length", true},    {"core", true},
+    {"fixup_headers_err", true}, {"fixup_headers_out", true},
+    {"http_header", true},       {"http_outerror", true},
+    {"mod_expires", true},       {"old_write", true},
+    {"brotli_compress", false},  {"deflate", false},
+    {"ssl/tls filter", false},   {"ssl/tls coalescing filter", false}};
+
+static bool is_known(const char *name, bool plain_only)
 {
     size_t i;
 
-    for (i = 0; i < n; i++) {
-        if (ap_cstr_casecmp(name, names[i]) == 0) {
-            return true;
+    for (i = 0; i < sizeof(filters_known) / sizeof(filters_known[0]); i++) {
+        if (ap_cstr_casecmp(name, filters_known[i].name) == 0) {
+            return filters_known[i].is_plain || !plain_only;
         }
     }
     return false;
@@ -97,20 +117,21 @@ static bool is_one_of(const char *name, const char *const names[], size_t n)
 /* Which ways there are to the client without waiting for it. */
 static void look_at_filters(struct response *response)
 {
-    static const char *const sleeping[] = {"rate_limit"};
-    static const char *const passing[] = {
-        "byterange", "chunk", "content_length", "core", "http_header",
-        "http_outerror", "old_write"};
     const request_rec *r = response->r;
     const ap_filter_t *filter;
 
     response->may_flow = r->connection->master == NULL && r->main == NULL;
     response->is_plain = response->may_flow;
     for (filter = r->output_filters; filter != NULL; filter = filter->next) {
-        const char *name = filter->frec->name;
-
-        response->may_flow &= !is_one_of(name, sleeping, 1);
-        response->is_plain &= is_one_of(name, passing, 7);
+        response->may_flow &= is_known(filter->frec->name, false);
+        response->is_plain &= is_known(filter->frec->name, true);
+        if (!response->may_flow) {
+            response->is_plain = false;
+            ap_log_rerror(APLOG_MARK, APLOG_TRACE1, 0, r, "filter %s may "
+                          "wait: the response is kept until it is whole",
+                          filter->frec->name);
+            return;
+        }
     }
 }
 

@@ -35,7 +35,7 @@ struct response {
     const struct timing *timing; /* NULL: not to be told */
     bool is_early;        /* the client still sends its request */
     bool may_flow;        /* the client's connection is its own (HTTP/1), and no
-                             filter waits on purpose (mod_ratelimit) */
+                             filter may wait on purpose (mod_ratelimit) */
     bool is_plain;        /* may_flow, and no filter keeps anything until a FLUSH
                              (mod_ssl, mod_deflate do) */
     bool needs_flush;     /* filters may hold back what was passed */

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.client import exchange
+from harness.http2 import Http2
 
 RAW = (Path(__file__).parent / "apps/raw_http.py").read_text()
 SHARED_MODULES = ("headers", "rewrite", "remoteip", "http2")
-SHARED_CONF = "PoolMax 12\nProtocols h2c http/1.1"
+SHARED_CONF = "PoolMax 12\nProtocols h2c http/1.1\nH2EarlyHints on"
 
 
 def raw_site(h, name, extra=""):
@@ -326,6 +326,15 @@ def test_early_hints_pass_before_the_response(shared):
         assert head.startswith(b"HTTP/1.1 200 ")
         assert b"Link" not in head
         assert body == b"ok"
+
+
+def test_early_hints_pass_over_http_2(shared):
+    with Http2(shared.address) as c:
+        stream = c.wait(c.send("GET", f"/say?bytes={HINTS.encode().hex()}",
+                               host="raw.test"))
+    assert [(status, fields["link"]) for status, fields in stream.interim] == [
+        (103, "</a.css>; rel=preload")]
+    assert (stream.status, bytes(stream.body)) == (200, b"ok")
 
 
 def test_early_hints_are_kept_from_http_1_0(raw):

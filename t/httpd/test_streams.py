@@ -15,7 +15,7 @@ from harness.http2 import Http2
 from test_http_protocol import raw_site
 
 FLOWS = (Path(__file__).parent / "apps/flows.py").read_text()
-SHARED_CONF = "PoolMax 16\nPoolBufferDir /proc/self/fd"
+SHARED_CONF = "PoolMax 16\nPoolBufferDir /proc/self/fd\nLogLevel apppool:trace1"
 SHARED_MODULES = ("filter", "deflate", "ratelimit", "http2")
 
 
@@ -89,6 +89,7 @@ def test_mod_deflate_is_not_defeated_by_flushes(shared):
     assert answer.header("Content-Encoding") == "gzip"
     assert len(answer.body) < (4 << 20) / 150
     assert len(zlib.decompress(answer.body, 31)) == 4 << 20
+    assert "may wait" not in shared.log.text()
 
 
 def test_a_fast_client_gets_a_large_response_without_any_file(shared):
@@ -102,7 +103,7 @@ def test_a_fast_client_gets_a_large_response_without_any_file(shared):
 
 
 def test_mod_ratelimit_slows_the_client_and_not_the_process(httpd):
-    h = httpd(modules=("ratelimit",))
+    h = httpd(modules=("ratelimit",), conf="LogLevel apppool:trace1")
     site = flows_site(h, "flows", """
         <LocationMatch "^/large">
             SetOutputFilter RATE_LIMIT
@@ -116,6 +117,7 @@ def test_mod_ratelimit_slows_the_client_and_not_the_process(httpd):
         assert time.monotonic() - began < 0.9
         c.read_all()
         assert time.monotonic() - began > 1
+    h.log.wait("filter RATE_LIMIT may wait|filter rate_limit may wait")
 
 
 @pytest.mark.parametrize("version", ["1.1", "2"])
