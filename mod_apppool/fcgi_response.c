@@ -7,6 +7,8 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#define OVERLOADED 2 /* the protocol status that will pass (5.5) */
+
 struct app_response *fcgi_response_open(apr_pool_t *p,
                                         const struct app_request *request,
                                         apr_size_t header_limit)
@@ -33,7 +35,7 @@ static void on_end_request(struct fcgi_response *response)
 {
     static const char *const refusals[] = {
         [1] = "it refuses the request (FastCGI: it cannot multiplex)",
-        [2] = "it refuses the request (FastCGI: it is overloaded)",
+        [OVERLOADED] = "it refuses the request (FastCGI: it is overloaded)",
         [3] = "it refuses the request (FastCGI: it is no responder)"};
     struct app_response *base = &response->cgi.base;
     const unsigned char *b = response->bytes;
@@ -42,7 +44,8 @@ static void on_end_request(struct fcgi_response *response)
 
     response->is_over = true;
     if (b[4] != 0) {
-        app_response_fail(base, FAULT_REFUSED,
+        app_response_fail(base, b[4] == OVERLOADED ? FAULT_REFUSED
+                                                   : FAULT_HEADER_BAD,
                           b[4] < sizeof(refusals) / sizeof(refusals[0])
                               ? refusals[b[4]]
                               : "it refuses the request (FastCGI: an unknown "

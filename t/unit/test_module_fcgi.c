@@ -504,9 +504,9 @@ START_TEST(a_refusal_says_which)
     put_raw(1, FCGI_END_REQUEST, 1, "\0\0\0\0\2\0\0\0", 8, 0);
     expect_error(FAULT_REFUSED, "overloaded");
     put_raw(1, FCGI_END_REQUEST, 1, "\0\0\0\0\3\0\0\0", 8, 0);
-    expect_error(FAULT_REFUSED, "no responder");
+    expect_error(FAULT_HEADER_BAD, "no responder");
     put_raw(1, FCGI_END_REQUEST, 1, "\0\0\0\0\x99\0\0\0", 8, 0);
-    expect_error(FAULT_REFUSED, "unknown");
+    expect_error(FAULT_HEADER_BAD, "unknown");
 }
 END_TEST
 

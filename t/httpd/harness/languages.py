@@ -58,7 +58,8 @@ class Language(NamedTuple):
                              SERVER_NAME, the client's SERVER_PROTOCOL ...
                any-method    methods that nobody has registered, too
     script     SCRIPT_NAME of an application at the root of its vhost
-    libraries  what a probe in C is linked with; None: it is a script"""
+    libraries  what a probe in C is linked with; None: it is a script
+    after      another file in ../apps, to be put behind the probe"""
     name: str
     probe: str
     startup: str
@@ -68,12 +69,14 @@ class Language(NamedTuple):
     lacks: tuple = ()
     script: str = ""
     libraries: tuple = None
+    after: str = None
 
     @property
     def code(self):
         if self.libraries is not None:
             return _compiled(APPS / self.probe, self.libraries)
-        return (APPS / self.probe).read_text()
+        parts = [self.probe, self.after] if self.after else [self.probe]
+        return "".join((APPS / part).read_text() for part in parts)
 
     @property
     def mode(self):
@@ -116,4 +119,10 @@ LANGUAGES = {language.name: language for language in (
              lacks=("lf-in-value", "hints", "rewind", "boom", "late-boom",
                     "null-stdin", "raw-header"),
              libraries=("fcgi", "jansson", "m")),
+    # Its responses end with the connection: a cut cannot be seen.
+    Language("scgi", "probe.py", "serve.py", "python3",
+             conf='PoolAppCommand "python3 serve.py"\nPoolAppProtocol scgi',
+             lacks=("rewind", "hints", "chunked", "late-boom", "late-gone",
+                    "lf-in-value", "raw-header"),
+             after="scgi_server.py"),
 )}
