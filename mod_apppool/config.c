@@ -8,6 +8,7 @@
 
 #include <apr_general.h>
 #include <apr_strings.h>
+#include <unistd.h>
 
 #include "said.h"
 
@@ -181,6 +182,14 @@ bool config_friendly_errors(const struct place_config *place)
 const char *config_lowest_user(const struct pool_settings *once)
 {
     return once->lowest_user ? once->lowest_user : DEFAULT_LOWEST_USER;
+}
+
+/* Twice the CPUs, at least 6. */
+int config_max(const struct pool_settings *once)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return config_number(once->max, cpus > 3 ? (int)cpus * 2 : 6);
 }
 
 int config_number(int value, int otherwise)

@@ -130,6 +130,7 @@ bool config_friendly_errors(const struct place_config *place);
 const char *config_environment(const struct place_config *place);
 const char *config_lowest_user(const struct pool_settings *once);
 int config_number(int value, int otherwise);
+int config_max(const struct pool_settings *once);
 
 /* config_check.c: what only the whole configuration shows (configtest, too). */
 int config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,

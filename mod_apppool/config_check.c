@@ -15,15 +15,24 @@
 #include <unixd.h>
 
 #include "app_type.h"
+#include "config_limits.h"
 #include "definitions.h"
+#include "said.h"
 
 APLOG_USE_MODULE(apppool);
 
-/* who: whom the sentence is about. */
-static int refuse(server_rec *s, const char *who, const char *what)
+/* who: whom the sentence is about; said: what is said there, so that file and
+ * line of the directive that who or what begins with can be named; or NULL. */
+static int refuse(server_rec *s, const apr_array_header_t *said,
+                  const char *who, const char *what)
 {
-    ap_log_error(APLOG_MARK, APLOG_CRIT | APLOG_STARTUP, 0, s, "%s %s", who,
-                 what);
+    apr_pool_t *p = s->process->pconf;
+    const char *sentence = strncmp(who, "Pool", 4) == 0 ? who : what;
+    const char *directive = apr_pstrmemdup(p, sentence,
+                                           strcspn(sentence, " "));
+
+    ap_log_error(APLOG_MARK, APLOG_CRIT | APLOG_STARTUP, 0, s, "%s%s %s",
+                 said_where(p, said, directive), who, what);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -40,26 +49,27 @@ static int check_server_user(server_rec *s, const struct pool_settings *once)
     who = apr_pstrcat(s->process->pconf, "PoolServerUser ", once->server_user,
                       NULL);
     if (user != NULL && user->pw_uid == 0) {
-        return refuse(s, who, "must not be root; leave it out, or make a user "
+        return refuse(s, once->said, who, "must not be root; leave it out, or make a user "
                       "for the pool alone");
     }
     if (user != NULL && user->pw_uid == ap_unixd_config.user_id) {
-        return refuse(s, who, "must not be httpd's own User; leave it out, or "
+        return refuse(s, once->said, who, "must not be httpd's own User; leave it out, or "
                       "make a user for the pool alone");
     }
     return OK;
 }
 
 static int check_user(server_rec *s, const struct pool_settings *once,
-                      const char *user)
+                      const struct place_config *place)
 {
+    const char *user = place->user;
     const char *who = apr_pstrcat(s->process->pconf, "PoolUser ", user, NULL);
 
     if (once->user_switching == 0) {
-        return refuse(s, who, "needs PoolUserSwitching on");
+        return refuse(s, place->said, who, "needs PoolUserSwitching on");
     }
     if (once->server_user != NULL && strcmp(user, once->server_user) == 0) {
-        return refuse(s, who, "is PoolServerUser, too: no application runs as "
+        return refuse(s, place->said, who, "is PoolServerUser, too: no application runs as "
                       "the pool itself; name another");
     }
     return OK;
@@ -71,11 +81,11 @@ static int check_users(server_rec *s, const struct pool_settings *once,
     int i, status = OK;
 
     for (i = 0; i < all->all->nelts && status == OK; i++) {
-        const char *user =
-            APR_ARRAY_IDX(all->all, i, struct definition *)->place->user;
+        const struct place_config *place =
+            APR_ARRAY_IDX(all->all, i, struct definition *)->place;
 
-        if (user != NULL) {
-            status = check_user(s, once, user);
+        if (place->user != NULL) {
+            status = check_user(s, once, place);
         }
     }
     return status;
@@ -138,19 +148,42 @@ static const char *contradiction(const struct definition *d)
     return d->site.type == TYPE_PHP ? php_contradiction(d) : NULL;
 }
 
-static int check_types(server_rec *s, const struct definitions *all)
+static bool is_configtest(void)
 {
+    return ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST;
+}
+
+/* configtest refuses what is not on disk; a start goes on, since it may come
+ * with the next deployment. */
+static const char *fault_of(apr_pool_t *p, const struct pool_settings *once,
+                            const struct definition *d)
+{
+    const char *what = contradiction(d);
+
+    if (what == NULL) {
+        what = limits_contradiction(p, once, d);
+    }
+    if (what == NULL && is_configtest()) {
+        what = limits_missing(p, d);
+    }
+    return what;
+}
+
+static int check_applications(server_rec *s, const struct pool_settings *once,
+                              const struct definitions *all)
+{
+    apr_pool_t *p = s->process->pconf;
     int i;
 
     for (i = 0; i < all->all->nelts; i++) {
         const struct definition *d =
             APR_ARRAY_IDX(all->all, i, struct definition *);
-        const char *what = contradiction(d);
+        const char *what = fault_of(p, once, d);
 
         if (what != NULL) {
-            return refuse(s, apr_psprintf(s->process->pconf, "application %s "
-                                          "(%s):", d->site.root,
-                                          app_type(d->site.type)->name), what);
+            return refuse(s, d->place->said, apr_psprintf(
+                p, "application %s (%s):", d->site.root,
+                app_type(d->site.type)->name), what);
         }
     }
     return OK;
@@ -170,12 +203,13 @@ int config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                  server_rec *s)
 {
     const struct pool_settings *once = config_once(s);
-    const struct definitions *all = definitions_collect(ptemp, s);
+    struct definitions *all = definitions_collect(ptemp, s);
     int status;
 
     (void)pconf;
     (void)plog;
-    if (ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST) {
+    if (is_configtest()) {
+        limits_note(ptemp, once, all);
         warn(s, all);
     }
     status = check_server_user(s, once);
@@ -183,10 +217,10 @@ int config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         status = check_users(s, once, all);
     }
     if (status == OK) {
-        status = check_types(s, all);
+        status = check_applications(s, once, all);
     }
     if (status == OK && ap_unixd_config.chroot_dir != NULL) {
-        status = refuse(s, "ChrootDir", "and mod_apppool do not go together: "
+        status = refuse(s, NULL, "ChrootDir", "and mod_apppool do not go together: "
                         "the pool's programs are outside of it");
     }
     return status;

@@ -119,11 +119,6 @@ static int cpus(void)
     return n > 0 ? (int)n : 1;
 }
 
-static int default_max(void)
-{
-    return cpus() * 2 > 6 ? cpus() * 2 : 6;
-}
-
 static int default_max_waiting(void)
 {
     int daemons = 0, threads = 0;
@@ -181,7 +176,7 @@ static void send_configure(struct sender *sender, apr_uint32_t generation,
 
     wire_message_begin(&sender->message, MSG_CONFIGURE, 1);
     put_number(sender, FIELD_GENERATION, (int)generation);
-    put_number(sender, FIELD_MAX, config_number(once->max, default_max()));
+    put_number(sender, FIELD_MAX, config_max(once));
     put_number(sender, FIELD_MAX_IDLE_S, config_number(once->max_idle_s, 300));
     put_number(sender, FIELD_MAX_SPAWNING,
                config_number(once->max_spawning, cpus()));

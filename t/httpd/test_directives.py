@@ -102,6 +102,13 @@ CONTRADICTIONS = [
     ("PoolAppType php\nPoolSetEnv PHP_FCGI_CHILDREN 4", "PoolMaxPerApp"),
     ("PoolAppType php\nPoolSetEnv PHP_FCGI_MAX_REQUESTS 500",
      "PoolMaxRequests"),
+    ("PoolMinInstances 5\nPoolMaxPerApp 3", "PoolMinInstances 5 is more than "
+                                            "PoolMaxPerApp 3"),
+    ("PoolMinInstances 5000", "raise PoolMax"),
+    ("PoolPreStart on\nPoolMinInstances 0", "say at least 1"),
+    ("PoolStartupFile gone.py", "there is no /.*/probe/gone.py"),
+    ("PoolLogFile no/such/folder/app.log", "no folder /.*/no/such/folder/; "
+                                           "make it"),
 ]
 ONCE_ONLY = ["PoolMax 3", "PoolMaxIdleTime 3", "PoolServerUser backup",
              "PoolUserSwitching off", "PoolLowestUser nobody",
@@ -136,6 +143,35 @@ def test_a_contradiction_is_refused_with_the_application_and_a_way_out(
     ok, text = check(bench, vhost=lines)
     assert not ok, f"taken: {lines}"
     assert re.search(f"application {bench.site_app.root} .*{words}", text), text
+    directive = re.search(r"\): (Pool\w+) ", text)
+    if directive:   # it is named with its place
+        where = re.search(r"(/\S+):(\d+): application", text)
+        line = open(where[1]).read().splitlines()[int(where[2]) - 1]
+        assert line.strip().startswith(directive[1] + " ")
+
+
+@pytest.mark.parametrize("lines, words", [
+    ("PoolConcurrency 4\nPoolAppType wsgi",
+     "PoolConcurrency 4 hands a process more requests than its PoolThreads 1"),
+    ("PoolPreStart on\nPoolMinInstances 2\nPoolMaxPerApp 2", ""),
+])
+def test_what_is_hardly_meant_is_a_warning(bench, lines, words):
+    ok, text = check(bench, vhost=lines)
+    assert ok, text
+    assert words in text and ("application" in text) == bool(words)
+
+
+def test_more_processes_to_start_with_httpd_than_there_may_be_is_a_warning(
+        bench):
+    bench.conf = "PoolMax 2"
+    bench.forget_vhosts()
+    for name in ("one", "two"):
+        bench.vhost(bench.wsgi_app(name, PROBE_CODE["wsgi"]),
+                    extra="PoolPreStart on\nPoolMinInstances 2")
+    ok, text = bench.configtest()
+    assert ok
+    assert re.search(r"httpd.conf:\d+: PoolPreStart is to start 4 processes, "
+                     "and PoolMax is 2", text), text
 
 
 @pytest.mark.parametrize("line", ONCE_ONLY)

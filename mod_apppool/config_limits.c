@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config_limits.c - see config_limits.h.
+ */
+#include "config_limits.h"
+
+#include <apr_strings.h>
+#include <errno.h>
+#include <http_config.h>
+#include <sys/stat.h>
+
+#include "app_type.h"
+#include "said.h"
+
+const char *limits_contradiction(apr_pool_t *p,
+                                 const struct pool_settings *once,
+                                 const struct definition *d)
+{
+    int least = config_number(d->place->min_instances, 1);
+    int most = config_number(d->place->max_per_app, 0);
+
+    if (most > 0 && least > most) {
+        return apr_psprintf(p, "PoolMinInstances %d is more than PoolMaxPerApp "
+                            "%d; raise one or lower the other", least, most);
+    }
+    if (least > config_max(once)) {
+        return apr_psprintf(p, "PoolMinInstances %d is more than PoolMax (%d), "
+                            "which counts all applications; raise PoolMax",
+                            least, config_max(once));
+    }
+    if (d->place->pre_start == 1 && least == 0) {
+        return "PoolPreStart on starts PoolMinInstances processes, and that "
+               "is 0; say at least 1";
+    }
+    return NULL;
+}
+
+/* Only what is certainly not there: a folder that even root cannot see may be
+ * one that the application's user can. */
+static bool is_missing(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+static const char *missing_startup_file(apr_pool_t *p,
+                                        const struct definition *d)
+{
+    const char *file = d->site.startup_file;
+    const char *path;
+
+    if (file == NULL || d->dynamic || d->site.link) {
+        return NULL;
+    }
+    path = file[0] == '/' ? file
+                          : apr_pstrcat(p, d->site.root, "/", file, NULL);
+    return is_missing(path) ? apr_psprintf(p, "PoolStartupFile %s: there is no "
+                                           "%s", file, path) : NULL;
+}
+
+static const char *missing_log_folder(apr_pool_t *p,
+                                      const struct definition *d)
+{
+    const char *file = d->place->log_file;
+    const char *folder;
+
+    if (file == NULL || file[0] == '|') {
+        return NULL;
+    }
+    folder = ap_make_dirstr_parent(p, file);
+    return is_missing(folder) ? apr_psprintf(p, "PoolLogFile %s: there is no "
+                                             "folder %s; make it", file,
+                                             folder) : NULL;
+}
+
+const char *limits_missing(apr_pool_t *p, const struct definition *d)
+{
+    const char *what = missing_startup_file(p, d);
+
+    return what ? what : missing_log_folder(p, d);
+}
+
+static void note(struct definitions *all, apr_pool_t *p,
+                 const struct definition *d, const char *directive,
+                 const char *what)
+{
+    APR_ARRAY_PUSH(all->notes, const char *) =
+        apr_psprintf(p, "%sapplication %s: %s", said_where(p, d->place->said,
+                                                            directive),
+                     d->site.root, what);
+}
+
+static void note_concurrency(apr_pool_t *p, struct definitions *all,
+                             const struct definition *d)
+{
+    int threads = config_number(d->place->threads, 1);
+    int concurrency = config_number(d->place->concurrency, threads);
+
+    if (app_type(d->site.type)->has_threads && concurrency > threads) {
+        note(all, p, d, "PoolConcurrency", apr_psprintf(
+            p, "PoolConcurrency %d hands a process more requests than its "
+            "PoolThreads %d work on; they wait there though another process "
+            "may be free", concurrency, threads));
+    }
+}
+
+/* Started with httpd, all together. */
+static int count_pre_started(const struct definitions *all)
+{
+    int n = 0, i;
+
+    for (i = 0; i < all->all->nelts; i++) {
+        const struct place_config *place =
+            APR_ARRAY_IDX(all->all, i, struct definition *)->place;
+
+        if (place->pre_start == 1) {
+            n += config_number(place->min_instances, 1);
+        }
+    }
+    return n;
+}
+
+void limits_note(apr_pool_t *p, const struct pool_settings *once,
+                 struct definitions *all)
+{
+    int started = count_pre_started(all);
+    int i;
+
+    for (i = 0; i < all->all->nelts; i++) {
+        note_concurrency(p, all, APR_ARRAY_IDX(all->all, i,
+                                               struct definition *));
+    }
+    if (started > config_max(once)) {
+        APR_ARRAY_PUSH(all->notes, const char *) = apr_psprintf(
+            p, "%sPoolPreStart is to start %d processes, and PoolMax is %d: not "
+            "all will start with httpd",
+            said_where(p, once->said, "PoolMax"), started, config_max(once));
+    }
+}

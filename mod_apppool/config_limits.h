@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config_limits.h - numbers that contradict each other, and files that are not
+ * there.
+ */
+#ifndef MOD_APPPOOL_CONFIG_LIMITS_H
+#define MOD_APPPOOL_CONFIG_LIMITS_H
+
+#include "definitions.h"
+
+/* Of one application; each begins with the directive it is about. NULL: none. */
+const char *limits_contradiction(apr_pool_t *p,
+                                 const struct pool_settings *once,
+                                 const struct definition *d);
+
+/* What is missing on disk; a deployment may still bring it. NULL: nothing. */
+const char *limits_missing(apr_pool_t *p, const struct definition *d);
+
+/* What works, but hardly as it was meant, is added to all->notes. */
+void limits_note(apr_pool_t *p, const struct pool_settings *once,
+                 struct definitions *all);
+
+#endif
