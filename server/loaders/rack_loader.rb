@@ -37,6 +37,8 @@ module Apppool
   MAX_HEADER = 16 * 1024 * 1024
   # One packet on the report socket (README).
   MAX_PACKET = 8000
+  # For a request that runs when the pool is gone; the pool gives as much.
+  LAST_REQUEST_S = 5
 
   class << self
     # Registers what has to be done in each process forked from a preloader.
@@ -728,6 +730,14 @@ module Apppool
         end
       end
       @stopping = true
+      Thread.new { leave_in_time }
+    end
+
+    # What does not end the pool ends; when that is gone, nobody would.
+    def leave_in_time
+      sleep 0.5 until @report.hung_up?
+      sleep LAST_REQUEST_S
+      Process.exit!(1)
     end
 
     def work

@@ -41,6 +41,7 @@ import socket
 import stat
 import sys
 import threading
+import time
 import traceback
 
 # What fits into one recv(); also up to where pieces are joined for one send().
@@ -49,6 +50,8 @@ CHUNK = 65536
 MAX_HEADER = 16 * 1024 * 1024
 # One packet on the report socket (README).
 MAX_PACKET = 8000
+# For a request that runs when the pool is gone; the pool itself gives as much.
+LAST_REQUEST_S = 5
 
 
 def log(text):
@@ -592,6 +595,16 @@ class Server:
                     log_threads()
                 if fd != signals or signal.SIGTERM in numbers:
                     self._stop()
+        threading.Thread(target=self._leave_in_time, daemon=True,
+                         name="last request").start()
+
+    def _leave_in_time(self):
+        """What does not end the pool ends; when that is gone, nobody would."""
+        poll = select.poll()
+        poll.register(self._report.fileno(), 0)
+        poll.poll()
+        time.sleep(LAST_REQUEST_S)
+        os._exit(1)
 
     def _work(self):
         while not self._stopping:

@@ -134,6 +134,24 @@ def test_master_killed_loses_only_answers_that_had_begun(sites):
     assert load.lost == begun, load.report()
 
 
+@pytest.mark.parametrize("language", ["wsgi", "rack"])
+def test_requests_in_flight_outlive_their_master_by_five_seconds(sites,
+                                                                 language):
+    site = next(s for s in sites if s.app.type == language)
+    h = site.httpd
+    threads = keep_asking(site, "/sleep/30", 1)
+    eventually(lambda: h.status()["counts"]["active"] >= 1)
+    busy = [p for p in h.applications
+            if p.pid in h.processes_of(site.app)]
+    h.master.kill()
+    eventually(lambda: not [p for p in busy if p.alive], 8)
+    for process in h.applications:      # the request was asked again
+        if process.alive:
+            process.kill()
+    for thread in threads:
+        thread.join(40)
+
+
 def keep_asking(site, target, count):
     """So many requests at once; they may end as they like."""
     def run():
