@@ -56,6 +56,7 @@ class Load:
         self.good, self.failed = Counter(), Counter()
         self.slowest, self.samples = Counter(), {}
         self.repeats = 0
+        self.events = []        # failures: (ended, seconds, kind, cause)
         self._workers = []
         self._told = {}
 
@@ -63,8 +64,9 @@ class Load:
         for number in range(self.n_processes):
             plan = dict(self.plan, first=number * 7)
             worker = subprocess.Popen(
-                [sys.executable, str(WORKER), json.dumps(plan)], text=True,
+                [sys.executable, str(WORKER)], text=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            print(json.dumps(plan), file=worker.stdin, flush=True)
             reader = threading.Thread(target=self._read, args=(worker,),
                                       daemon=True)
             reader.start()
@@ -92,6 +94,7 @@ class Load:
         self.good.update(told["good"])
         self.failed.update(told["failed"])
         self.repeats += told["repeats"]
+        self.events += told["events"]
         for kind, seconds in told["slowest"].items():
             self.slowest[kind] = max(self.slowest[kind], seconds)
         for cause, texts in told["samples"].items():

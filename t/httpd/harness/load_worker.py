@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One process of load: threads that ask without a pause; see load.py.
 
-Run as a program with a JSON plan as its argument. A line with the number of
+Run as a program with a JSON plan as its first line of input. A line with the number of
 good answers of applications goes out ten times a second; when standard input ends, a last one
 with everything that was counted.
 """
@@ -14,6 +14,7 @@ import time
 from collections import Counter
 
 SAMPLES = 5             # failures of a kind that are told in full
+EVENTS = 20000          # failures that are told with their time
 
 
 class Failed(Exception):
@@ -113,6 +114,7 @@ class Counts:
         self.lock = threading.Lock()
         self.good, self.failed = Counter(), Counter()
         self.samples, self.slowest = {}, Counter()
+        self.events = []        # (ended, seconds, kind, cause)
         self.repeats = 0
 
     def add_good(self, kind, seconds):
@@ -124,6 +126,8 @@ class Counts:
     def add_failed(self, kind, cause, detail, seconds):
         with self.lock:
             self.failed[f"{kind}: {cause}"] += 1
+            if len(self.events) < EVENTS:
+                self.events.append((time.monotonic(), seconds, kind, cause))
             told = self.samples.setdefault(f"{kind}: {cause}", [])
             if len(told) < SAMPLES:
                 told.append(f"{time.strftime('%H:%M:%S')} after "
@@ -138,6 +142,7 @@ class Counts:
             return json.dumps({
                 "good": self.good, "failed": self.failed,
                 "samples": self.samples, "slowest": self.slowest,
+                "events": self.events,
                 "repeats": self.repeats})
 
 
@@ -229,7 +234,7 @@ def is_expected(request, body):
 
 def main():
     """Threads until standard input ends, then the counts."""
-    plan = json.loads(sys.argv[1])
+    plan = json.loads(sys.stdin.readline())
     counts, stop = Counts(), threading.Event()
     askers = [Asker(plan, number < plan["kept"], plan["first"] + number,
                     counts, stop)
