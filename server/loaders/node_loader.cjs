@@ -326,12 +326,10 @@ function end(socket) {
     const deadline = Date.now() + HANDLERS_MS;
 
     if (socket.stopping) {
-        return;
+        // Said anew by a handler that is through and has removed itself.
+        return handlers ? undefined : process.exit(0);
     }
     socket.stopping = true;
-    if (!handlers) {
-        servers.forEach((server) => server.close());
-    }
     const look = () => {
         servers.forEach((server) => server.closeIdleConnections?.());
         // Node takes one that has had no request yet for busy.
@@ -340,8 +338,13 @@ function end(socket) {
             process.exit(0);
         }
     };
-    setInterval(look, CLOSE_EVERY_MS);
+    const timer = setInterval(look, CLOSE_EVERY_MS);
     setImmediate(look);
+    if (handlers) {
+        timer.unref();      // nothing but this is left: it ends by itself
+    } else {
+        servers.forEach((server) => server.close());
+    }
 }
 
 // Asynchronous code has no stack while it waits: what it waits for is told.

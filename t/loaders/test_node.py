@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import time
 
 import pytest
 
@@ -214,6 +215,24 @@ process.on('SIGTERM', () => setTimeout(() => {
     assert connect(loader).get().body == b"hello"
     assert loader.terminate() == 3
     assert "saved" in loader.log()
+
+
+@pytest.mark.parametrize("handler", [
+    "server.close()", "server.close(() => process.exit(0))",
+    "{ process.removeAllListeners('SIGTERM'); process.on('SIGTERM', OWN);"
+    " process.kill(process.pid, 'SIGTERM'); }"])
+def test_handlers_that_are_through_keep_nobody_waiting(start, handler):
+    loader = start("""
+const OWN = process.listeners('SIGTERM')[0];
+const server = require('http').createServer((request, response) =>
+    response.end('hello')).listen(3000);
+process.on('SIGTERM', () => %s);
+""" % handler)
+    connection = connect(loader)
+    assert connection.get().body == b"hello"
+    began = time.monotonic()
+    assert loader.terminate() == 0
+    assert time.monotonic() - began < 3
 
 
 def test_the_process_ends_when_its_pool_is_gone(start):
