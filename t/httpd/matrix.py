@@ -176,6 +176,11 @@ class Probe(Site):
         return Probe(self.httpd, site.name, site.app, self.language,
                      self.version, address=site.address, tls=site.tls)
 
+    def http2(self, **options):
+        """A connection for many streams."""
+        self.httpd.start()
+        return Http2(self.address, **options)
+
     def env(self, target="/env", headers=(), **options):
         """The variables of a request to the action env."""
         answer = self.get(target, headers, **options)

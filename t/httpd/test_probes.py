@@ -9,8 +9,6 @@ import pytest
 
 from harness.languages import ACTIONS, LANGUAGES
 
-SHARED_CONF = "PoolMax 8"
-
 
 @pytest.fixture(params=list(LANGUAGES), scope="module")
 def language(request):

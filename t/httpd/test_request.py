@@ -9,8 +9,6 @@ import pytest
 
 from harness import eventually
 
-SHARED_CONF = "PoolMax 6"
-
 
 def setup_shared(h):
     wsgi = h.probes["wsgi"].app

@@ -9,8 +9,6 @@ import pytest
 from harness import eventually
 from harness.client import exchange
 
-SHARED_CONF = "PoolMax 6"
-
 
 def setup_shared(h):
     app = h.wsgi_app("alone", (h.probes["wsgi"].app.root
@@ -193,6 +191,7 @@ def test_an_exception_is_500_and_the_process_goes_on(shared, probe):
     assert before <= set(shared.processes_of(probe.app))
 
 
+@pytest.mark.needs("late-boom")
 @pytest.mark.needs("late-boom")
 @pytest.mark.versions("1.1", "2")       # in 1.0 nothing could show it
 def test_an_exception_in_mid_body_is_a_visible_cut(probe):

@@ -5,8 +5,6 @@ import pytest
 
 from harness import is_root
 
-SHARED_CONF = "PoolMax 6"
-
 
 def setup_shared(h):
     app = h.probes["wsgi"].app

@@ -13,7 +13,7 @@ class Pool:
 
     def main(self, _h):
         """Lines for the main server."""
-        return "PoolMax 8"
+        return "PoolMax 40"     # nobody has to give up a process
 
     def vhost(self, _app, language, processes=None):
         """Lines for the application's vhost; at most so many processes."""

@@ -56,6 +56,7 @@ class Http2:
         self.streams = {}
         self.goaway = None
         self._keep = keep_bodies
+        self._shut = set()
         self._window = window
         self._sock = socket.create_connection(address, timeout)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -113,8 +114,14 @@ class Http2:
             else:
                 self._receive(deadline)
 
-    def end(self, number):
-        self._end(number)
+    def send_raw_data(self, number, data):
+        """Data that ends the stream, whatever length was said."""
+        self._h2.send_data(number, data, end_stream=True)
+        self._flush()
+
+    def keep_window_shut(self, number):
+        """Take no more of this stream."""
+        self._shut.add(number)
 
     def reset(self, number, code=8):
         self._h2.reset_stream(number, code)
@@ -177,8 +184,9 @@ class Http2:
             stream.size += len(event.data)
             if self._keep:
                 stream.body += event.data
-            self._h2.acknowledge_received_data(
-                event.flow_controlled_length, event.stream_id)
+            if event.stream_id not in self._shut:
+                self._h2.acknowledge_received_data(
+                    event.flow_controlled_length, event.stream_id)
         elif isinstance(event, h2.events.StreamEnded):
             stream.ended = True
         elif isinstance(event, h2.events.StreamReset):
