@@ -124,7 +124,8 @@ struct wire_header {
     X(68, ACTIONS,        U32,  0, "1: PoolStatusActions somewhere")          \
     X(69, ERROR_ID,       TEXT, 32, "what a failed start is called in logs")  \
     X(70, STICKY,         U64,  0, "random id of a process, for cookies")     \
-    X(71, CONTROL_SOCKET, TEXT, 107, "PoolControlSocket")
+    X(71, CONTROL_SOCKET, TEXT, 107, "PoolControlSocket")                     \
+    X(72, EPOCH,          U32,  0, "random number of an engine")
 
 enum wire_field {
 #define WIRE_FIELD_ENUM(id, name, kind, max, meaning) FIELD_##name = id,
@@ -239,12 +240,12 @@ enum watch_seen {
     X(2, OPEN_CHANNEL, FROM_CLIENT, 0, 0, 0, 0,                               \
       "one more channel for this client -> CHANNEL, REFUSED")                 \
     X(3, GET, FROM_CLIENT, 0, F(APP) | F(ROOT) | F(LOWER) | F(LOWEST_USER) |  \
-      F(AGE_US) | F(STICKY), 0, 0, "a session, please -> OFFER, REFUSED")                 \
+      F(AGE_US) | F(STICKY) | F(EPOCH), 0, 0, "a session, please -> OFFER, REFUSED")                 \
     X(4, CANCEL, FROM_CLIENT, 0, 0, 0, 0,                                     \
       "never mind the GET of this request id -> CANCELLED, OFFER, REFUSED")   \
-    X(5, RETURN, FROM_CLIENT, F(SLOT), F(ENDED), 0, 0,                        \
+    X(5, RETURN, FROM_CLIENT, F(SLOT), F(ENDED) | F(SLOT_GENERATION), 0, 0,   \
       "the word of this slot is EMPTY; no answer")                            \
-    X(6, CLOSED, FROM_CLIENT, F(SLOT), 0, 0, 0,                               \
+    X(6, CLOSED, FROM_CLIENT, F(SLOT), F(SLOT_GENERATION), 0, 0,              \
       "EMPTY, and it ended dirty; no answer")                                 \
     X(7, STATUS, FROM_CLIENT, 0, 0, 0, 0, "-> STATUS_TEXT")                   \
     X(8, PING, FROM_CLIENT | FROM_MASTER, 0, 0, 0, 0, "-> PONG")              \
@@ -276,8 +277,9 @@ enum watch_seen {
     X(35, REFUSED, FROM_ENGINE | FROM_MASTER, F(STATUS) | F(MESSAGE),         \
       F(PAGE) | F(RETRY_AFTER) | F(ERROR_ID), 0, 0, "no")                                   \
     X(36, CANCELLED, FROM_ENGINE, 0, 0, 0, 0, "nothing was lent")             \
-    X(37, RESET, FROM_ENGINE, 0, 0, 0, 0,                                     \
-      "a new engine: ask again what is unanswered; no answer")                \
+    X(37, RESET, FROM_ENGINE, 0, F(EPOCH), 0, 0,                              \
+      "a new engine: ask again what is unanswered, with its EPOCH from now"   \
+      " on; no answer")                                                       \
     X(38, DONE, FROM_ENGINE | FROM_MASTER, 0, F(NUMBER) | F(MESSAGE), 0, 0,   \
       "it is done")                                                           \
     X(39, VALUE, FROM_ENGINE, F(NUMBER), 0, 0, 0, "the number asked for")     \

@@ -122,6 +122,14 @@ apr_status_t channel_send(struct channel *ch, const struct patience *patience)
     }
 }
 
+/* From now on it is this engine that is asked. */
+static void note_reset(struct channel *ch)
+{
+    if (wire_type(&ch->in) == MSG_RESET) {
+        ch->epoch = wire_get_u32(&ch->in, FIELD_EPOCH, 0);
+    }
+}
+
 apr_status_t channel_receive(struct apppool_client *client, struct channel *ch,
                              const struct patience *patience)
 {
@@ -130,6 +138,7 @@ apr_status_t channel_receive(struct apppool_client *client, struct channel *ch,
         apr_status_t rv = APR_SUCCESS;
 
         if (rc > 0) {
+            note_reset(ch);
             if (wire_request_id(&ch->in) == ch->request_id ||
                 wire_type(&ch->in) == MSG_RESET) {
                 return APR_SUCCESS;
@@ -176,6 +185,9 @@ static bool drain(struct apppool_client *client, struct channel *ch)
 
     do {
         rc = wire_receive(ch->fd, &ch->in, FROM_ENGINE, NULL);
+        if (rc > 0) {
+            note_reset(ch);
+        }
         if (rc > 0 && wire_type(&ch->in) == MSG_OFFER) {
             slot_decline(client, &ch->in);
         }

@@ -39,6 +39,7 @@ struct channel {
     struct channel *next;  /* in the client's list of idle ones */
     int fd;
     uint32_t request_id;   /* of the question asked last */
+    uint32_t epoch;        /* of the engine that said RESET last; 0: none */
     struct wire_message in, out;
 };
 

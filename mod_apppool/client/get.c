@@ -51,6 +51,9 @@ static apr_status_t write_get(struct question *q)
     if (rc == 0) {
         rc = wire_put_u64(m, FIELD_AGE_US, age < 0 ? 0 : (uint64_t)age);
     }
+    if (rc == 0 && q->channel->epoch != 0) {
+        rc = wire_put_u32(m, FIELD_EPOCH, q->channel->epoch);
+    }
     if (rc == 0 && o->sticky != 0) {
         rc = wire_put_u64(m, FIELD_STICKY, o->sticky);
     }

@@ -12,13 +12,14 @@
 #include <sys/socket.h>
 
 static void tell(struct apppool_client *client, enum wire_type type,
-                 unsigned slot, bool has_ended)
+                 unsigned slot, uint16_t generation, bool has_ended)
 {
     struct wire_message m;
 
     wire_message_init(&m);
     wire_message_begin(&m, type, 0);
     wire_put_u32(&m, FIELD_SLOT, slot);
+    wire_put_u32(&m, FIELD_SLOT_GENERATION, generation);
     if (has_ended) {
         wire_put_u32(&m, FIELD_ENDED, 1);
     }
@@ -136,7 +137,7 @@ apr_status_t slot_accept(struct apppool_client *client,
     }
     pthread_mutex_unlock(&client->lock);
     if (is_missing) {
-        tell(client, MSG_CLOSED, k, false);
+        tell(client, MSG_CLOSED, k, generation, false);
     }
     fd_close(&fd);
     return rv;
@@ -162,7 +163,7 @@ void slot_decline(struct apppool_client *client, struct wire_message *offer)
     }
     fd_close(&fd);
     if (is_declined) {
-        tell(client, MSG_RETURN, k, false);
+        tell(client, MSG_RETURN, k, generation, false);
     }
 }
 
@@ -207,7 +208,7 @@ static void give_back_kept(struct apppool_client *client, struct loan *loan)
     pthread_mutex_unlock(&client->lock);
     shut_down(&loan->fd);
     if (is_done && slot_state(word) == SLOT_EMPTY) {
-        tell(client, MSG_RETURN, loan->slot, false);
+        tell(client, MSG_RETURN, loan->slot, loan->generation, false);
     }
 }
 
@@ -227,6 +228,6 @@ void slot_give_back(struct apppool_client *client, struct loan *loan,
         const bool has_ended = end == APPPOOL_SESSION_ENDED;
 
         tell(client, has_ended ? MSG_RETURN : MSG_CLOSED, loan->slot,
-             has_ended);
+             loan->generation, has_ended);
     }
 }

@@ -151,6 +151,7 @@ static struct channel *channel_new(struct client *client, uint32_t number,
     channel->client = client;
     channel->number = number;
     channel->fd = fd;
+    channel->inherited = !client->engine->started;
     /* Until START everything is told first: what a client asks before would
      * meet half of it. */
     channel->watch = loop_watch(client->engine->loop, fd,
@@ -520,6 +521,7 @@ void client_reset_all(struct engine *engine)
 
     wire_message_init(&m);
     wire_message_begin(&m, MSG_RESET, 0);
+    wire_put_u32(&m, FIELD_EPOCH, engine->epoch);
     for (apr_hash_index_t *i = apr_hash_first(NULL, engine->clients); i != NULL;
          i = apr_hash_next(i)) {
         struct client *client = apr_hash_this_val(i);

@@ -23,7 +23,7 @@ struct channel {
     int fd;                  /* owned */
     struct loop_watch *watch;
     struct request *request; /* the GET without an answer; NULL: none */
-    uint32_t last_get;       /* request id of the last GET; 0: none */
+    bool inherited;          /* an engine before us was spoken to on it */
 };
 
 /* An OPEN_CHANNEL that the master has been asked for. */

@@ -208,6 +208,9 @@ struct core_process *core_process_take_over(struct core_app *app,
                                             uint32_t number, bool ready,
                                             bool preloader, unsigned lent,
                                             int64_t now_us);
+/* It may still work on a request that was abandoned: nothing is handed out to it
+ * before core_process_clean(). Follows core_process_take_over() at once. */
+void core_process_doubt(struct core_process *process, int64_t now_us);
 /* For such a fork: whose it is, and the listener it keeps; for such a
  * preloader: how many it has (without: it forks no more). */
 void core_process_came_from(struct core_process *process,

@@ -23,6 +23,7 @@
 #include "request.h"
 #include "running.h"
 #include "socket.h"
+#include "sticky.h"
 
 #define LINK_FD 3
 #define LOOK_US APR_USEC_PER_SEC
@@ -154,6 +155,7 @@ static struct engine *engine_new(apr_pool_t *pool)
     engine->definitions = apr_hash_make(pool);
     engine->adoptions = apr_hash_make(pool);
     engine->sticky_ids = apr_hash_make(pool);
+    engine->epoch = (uint32_t)sticky_random();
     STAILQ_INIT(&engine->returns);
     engine->child_uid = UINT32_MAX;
     engine->log_fd = engine->description = -1;

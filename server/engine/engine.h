@@ -72,6 +72,7 @@ struct engine {
 
     uint32_t generation;      /* of the last COMMIT; 0: never configured */
     uint32_t coming;          /* of a CONFIGURE without its COMMIT; 0: none */
+    uint32_t epoch;           /* our own; see EPOCH in protocol.h */
     int log_fd;               /* the generation's; owned; -1: standard error */
     uint32_t child_uid;       /* httpd's User; UINT32_MAX: not told */
     uint32_t adoption_id;     /* last request id of an ADOPT */

@@ -265,13 +265,22 @@ static bool was_given_back(const struct slot *slot)
            slot_state(atomic_load(&slot_line(slot)->word)) == SLOT_EMPTY;
 }
 
+/* Of this connection, not of one before that the message is late for. */
+static bool tells_of(const struct wire_message *m, const struct slot *slot)
+{
+    uint32_t now = slot_generation(atomic_load(&slot_line(slot)->word));
+
+    return was_given_back(slot) &&
+           wire_get_u32(m, FIELD_SLOT_GENERATION, now) == now;
+}
+
 void lend_on_return(struct channel *channel, struct wire_message *m)
 {
     struct engine *engine = channel->client->engine;
     struct slot *slot = slot_at(channel->client,
                                 wire_get_u32(m, FIELD_SLOT, BOARD_SLOTS));
-    
-    if (!was_given_back(slot)) {
+
+    if (slot == NULL || !tells_of(m, slot)) {
         return;
     }
     lease_end(slot);
@@ -299,7 +308,7 @@ void lend_on_closed(struct channel *channel, struct wire_message *m)
     struct slot *slot = slot_at(channel->client,
                                 wire_get_u32(m, FIELD_SLOT, BOARD_SLOTS));
 
-    if (was_given_back(slot)) {
+    if (slot != NULL && tells_of(m, slot)) {
         close_dirty(slot);
     }
 }
@@ -331,6 +340,16 @@ void lend_look(struct engine *engine)
 
 /* Those that go -------------------------------------------------------------- */
 
+/* BUSY: in the middle of something. EMPTY: it went before it could say how its
+ * request ended. */
+static bool is_in_doubt(const struct slot *slot)
+{
+    enum slot_state state = slot_state(atomic_load(&slot_line(slot)->word));
+
+    return slot->lent && slot->connected &&
+           (state == SLOT_BUSY || state == SLOT_EMPTY);
+}
+
 void lend_client_gone(struct client *client)
 {
     struct engine *engine = client->engine;
@@ -339,14 +358,13 @@ void lend_client_gone(struct client *client)
         struct slot *slot = client->slots[line];
         struct running *running = slot != NULL ? slot->running : NULL;
         bool lent = slot != NULL && slot->lent;
-        bool busy = lent && slot->connected &&
-            slot_state(atomic_load(&slot_line(slot)->word)) == SLOT_BUSY;
+        bool in_doubt = slot != NULL && is_in_doubt(slot);
 
         if (slot == NULL) {
             continue;
         }
         slot_free(slot); /* the master revokes all of a client's at once */
-        if (busy) {
+        if (in_doubt) {
             end_dirty(engine, running);
         } else if (lent) {
             core_session_closed(running->core, true, engine_now(engine));

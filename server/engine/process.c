@@ -401,6 +401,15 @@ struct core_process *core_process_take_over(struct core_app *app,
     return process;
 }
 
+void core_process_doubt(struct core_process *process, int64_t now_us)
+{
+    core_shelf_remove(process);
+    process->idle_since_us = 0;
+    process->unclean++;
+    process_begin_unclean(process, now_us);
+    core_shelf_put(process);
+}
+
 void core_process_came_from(struct core_process *process,
                             struct core_process *preloader, unsigned listener)
 {

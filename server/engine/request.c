@@ -105,15 +105,12 @@ static void ask_by_root(struct request *request, const struct wire_message *m)
     TAILQ_INSERT_TAIL(&adoption->waiting, request, next);
 }
 
-/* A GET that the engine before us never read is asked again after RESET, and
- * then it is here twice. */
-static bool is_repeated(struct channel *channel, const struct wire_message *m)
+/* What an engine before was asked is asked again after RESET, or nobody waits
+ * for it any more. */
+static bool is_old(const struct channel *channel, const struct wire_message *m)
 {
-    uint32_t id = wire_request_id(m);
-    bool again = id != 0 && id == channel->last_get;
-
-    channel->last_get = id;
-    return again;
+    return channel->inherited && wire_get_u32(m, FIELD_EPOCH, 0) !=
+                                     channel->client->engine->epoch;
 }
 
 void request_on_get(struct channel *channel, struct wire_message *m)
@@ -121,7 +118,7 @@ void request_on_get(struct channel *channel, struct wire_message *m)
     struct engine *engine = channel->client->engine;
     struct request *request;
 
-    if (is_repeated(channel, m)) {
+    if (is_old(channel, m)) {
         return;
     }
     if (channel->request != NULL) {

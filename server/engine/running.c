@@ -295,6 +295,9 @@ static void take_over(struct running *running)
         }
     } else if (!running->ready) {
         probe(running); /* what it reported may be lost */
+    } else if (running->lent_before == 0) {
+        core_process_doubt(running->core, engine_now(engine));
+        probe(running); /* and that it was given back in mid-response */
     }
 }
 

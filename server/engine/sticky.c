@@ -7,15 +7,24 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-static uint64_t random_id(const struct engine *engine)
+uint64_t sticky_random(void)
 {
-    uint64_t id = 0;
+    uint64_t number = 0;
 
-    while (id == 0 ||
-           apr_hash_get(engine->sticky_ids, &id, sizeof id) != NULL) {
-        if (getrandom(&id, sizeof id, 0) != (ssize_t)sizeof id) {
+    while ((uint32_t)number == 0) {
+        if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number) {
             abort(); /* getrandom(2): never short, once it is initialised */
         }
+    }
+    return number;
+}
+
+static uint64_t random_id(const struct engine *engine)
+{
+    uint64_t id = sticky_random();
+
+    while (apr_hash_get(engine->sticky_ids, &id, sizeof id) != NULL) {
+        id = sticky_random();
     }
     return id;
 }

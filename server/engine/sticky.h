@@ -10,6 +10,9 @@
 
 #include "running.h"
 
+/* Never 0. */
+uint64_t sticky_random(void);
+
 /* Its own id from now on; 0: a new one, never 0. */
 void sticky_set(struct running *running, uint64_t id);
 

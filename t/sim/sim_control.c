@@ -101,10 +101,14 @@ static void engine_take_over(struct sim *sim, struct sim_process *process)
 {
     struct sim_request *request, *next;
 
+    bool in_doubt = false;
+
     SIM_FOREACH(request, &process->requests, link, next)
     {
-        if (request->state == REQUEST_UNCLEAN) {
-            sim_request_free(sim, request);
+        if (request->state == REQUEST_UNCLEAN && in_doubt) {
+            sim_request_free(sim, request); /* it is probed once */
+        } else if (request->state == REQUEST_UNCLEAN) {
+            in_doubt = true;
         }
     }
     if (process->state == PROCESS_ENDING) {
@@ -115,6 +119,9 @@ static void engine_take_over(struct sim *sim, struct sim_process *process)
         process->state != PROCESS_STARTING, process->preloader,
         count_lent(process), sim->now);
     core_process_set_baton(process->core, process);
+    if (in_doubt && process->state == PROCESS_READY) {
+        core_process_doubt(process->core, sim->now);
+    }
     if (process->preloader) {
         core_preloader_set_listeners(process->core, process->n_listeners);
     }

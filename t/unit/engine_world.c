@@ -24,6 +24,7 @@ int master;
 int channel;
 struct slot_line *board;
 struct wire_message m;
+uint32_t epoch;
 struct kind kind = { .type = TYPE_WSGI, .protocol = PROTOCOL_SCGI,
                      .concurrency = 1 };
 
@@ -199,6 +200,9 @@ void say_get(uint32_t id)
     struct wire_message out;
 
     begin(&out, MSG_GET, id);
+    if (epoch != 0) {
+        wire_put_u32(&out, FIELD_EPOCH, epoch);
+    }
     wire_put_text(&out, FIELD_ROOT, ROOT);
     finish(channel, &out);
 }

@@ -22,6 +22,7 @@ extern int master;              /* the master's end of the link */
 extern int channel;             /* the client's end of its first channel */
 extern struct slot_line *board; /* the client's */
 extern struct wire_message m;   /* the one received last */
+extern uint32_t epoch;          /* that RESET told; 0: none */
 
 /* What is defined from now on. */
 extern struct kind {

@@ -62,7 +62,7 @@ static void tell_generation(uint32_t generation)
 
     begin(&out, MSG_CONFIGURE, 0);
     wire_put_u32(&out, FIELD_GENERATION, generation);
-    wire_put_u32(&out, FIELD_MAX, 2);
+    wire_put_u32(&out, FIELD_MAX, 1);
     wire_put_u32(&out, FIELD_MAX_IDLE_S, 300);
     finish(master, &out);
     begin(&out, MSG_COMMIT, 0);
@@ -93,6 +93,8 @@ static void tell_start_anew(void)
     wire_put_u32(&out, FIELD_STATUS, 1);
     finish(master, &out);
     expect(channel, FROM_ENGINE, MSG_RESET);
+    epoch = wire_get_u32(&m, FIELD_EPOCH, 0);
+    ck_assert_uint_ne(epoch, 0);
 }
 
 START_TEST(what_hello_says_is_told_to_the_master)
@@ -154,6 +156,76 @@ static void tell_old_process(uint32_t process)
     finish(master, &out);
 }
 
+/* By number, of the engine that said RESET. */
+static void say_get_app(uint32_t id)
+{
+    struct wire_message out;
+
+    begin(&out, MSG_GET, id);
+    wire_put_u32(&out, FIELD_APP, APP);
+    wire_put_u32(&out, FIELD_EPOCH, epoch);
+    finish(channel, &out);
+}
+
+/* It may have been given back in mid-response, unseen: the engine asks. */
+static void accept_probe(void)
+{
+    int app;
+
+    expect(master, FROM_ENGINE, MSG_CONNECT);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_CLIENT, 9), 0);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_WAIT_ACCEPT, 0), 1);
+    app = tell_connected();
+    expect(master, FROM_ENGINE, MSG_REVOKE);
+    fd_close(&app);
+}
+
+START_TEST(a_process_of_before_is_lent_when_it_has_accepted_a_probe)
+{
+    struct wire_message probe;
+    int app;
+
+    tell_old_definition(APP, 7, TYPE_WSGI);
+    tell_generation(7);
+    tell_old_process(5);
+    tell_old_client(7);
+    tell_start_anew();
+    say_get_app(2);
+    expect(master, FROM_ENGINE, MSG_CONNECT);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_CLIENT, 9), 0);
+    wire_message_init(&probe);
+    wire_copy(&probe, &m);
+    expect_silence(master);
+    wire_copy(&m, &probe);
+    wire_message_clear(&probe);
+    app = tell_connected();
+    expect(master, FROM_ENGINE, MSG_REVOKE);
+    expect(master, FROM_ENGINE, MSG_CONNECT);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_CLIENT, 9), CLIENT);
+    fd_close(&app);
+}
+END_TEST
+
+START_TEST(what_an_engine_before_was_asked_is_not_answered)
+{
+    int app;
+
+    tell_old_definition(APP, 7, TYPE_WSGI);
+    tell_generation(7);
+    tell_old_process(5);
+    tell_old_client(7);
+    say(MSG_GET, 2, FIELD_APP, APP);
+    tell_start_anew();
+    accept_probe();
+    expect_silence(master);
+    say_get_app(2); /* once, so it is not told off */
+    expect(master, FROM_ENGINE, MSG_CONNECT);
+    app = tell_connected();
+    expect(channel, FROM_ENGINE, MSG_OFFER);
+    fd_close(&app);
+}
+END_TEST
+
 /* The engine before has read what apppool-spawn found there; the application
  * has no second say in it. */
 START_TEST(what_a_process_speaks_is_known_from_its_first_report)
@@ -167,7 +239,8 @@ START_TEST(what_a_process_speaks_is_known_from_its_first_report)
     tell_old_client(7);
     tell_start_anew();
     tell_report(5, "SPAWN type=2 uid=0 user=root");
-    say(MSG_GET, 2, FIELD_APP, APP);
+    accept_probe();
+    say_get_app(2);
     expect(master, FROM_ENGINE, MSG_CONNECT);
     app = tell_connected();
     expect(channel, FROM_ENGINE, MSG_OFFER);
@@ -196,6 +269,9 @@ int main(void)
     tcase_add_test(tcase,
                    application_ends_with_the_last_client_of_its_generation);
     tcase_add_test(tcase, what_a_process_speaks_is_known_from_its_first_report);
+    tcase_add_test(tcase,
+                   a_process_of_before_is_lent_when_it_has_accepted_a_probe);
+    tcase_add_test(tcase, what_an_engine_before_was_asked_is_not_answered);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
