@@ -273,9 +273,12 @@ sub parse_header {
     my ($header) = @_;
     Apppool::BadRequest->throw('header does not start with CONTENT_LENGTH')
         if index($header, "CONTENT_LENGTH\0") != 0;
+    my $last = chop $header;
+    no warnings 'misc';     # an odd number: then the names have moved
+    my $env = { split(/\0/, $header, -1), @ENVIRONMENT };
     Apppool::BadRequest->throw('a name without a value')
-        if chop $header ne "\0" || !($header =~ tr/\0// & 1);
-    return { split(/\0/, $header, -1), @ENVIRONMENT };
+        if $last ne "\0" || !exists $env->{'psgix.cleanup'};
+    return $env;
 }
 
 # Appends what has come to the buffer; false at end of file.
@@ -420,8 +423,7 @@ sub CLOSE    { return 1 }       # what has not been read is dropped afterwards
 package Apppool::Response;
 use Scalar::Util qw(blessed reftype);
 
-my $HEADER_LINES =
-    qr/\A(?:[!#\$%&'*+\-.^_`|~0-9A-Za-z]+: [^\r\n\0]*\r\n)*\z/;
+my %is_name;    # headers' names that were looked at
 
 sub new {
     my ($class, $connection, $env) = @_;
@@ -480,20 +482,29 @@ sub set_head {
         or die "The status must be like 200, not '$status'.\n";
     my ($text, $length) = ("Status: $status\r\n");
     for (my $i = 0; $i < @$headers; $i += 2) {
-        my $value = $headers->[ $i + 1 ] // '';
-        $text .= "$headers->[$i]: $value\r\n";
+        my ($name, $value) = ($headers->[$i], $headers->[ $i + 1 ] // '');
+        $is_name{$name} //= check_name($name);
+        $text .= "$name: $value\r\n";
         $length = $value
-            if length $headers->[$i] == 14
-            && lc $headers->[$i] eq 'content-length';
+            if length $name == 14 && lc $name eq 'content-length';
     }
-    $text =~ $HEADER_LINES && $text =~ tr/\n// == 1 + @$headers / 2
-        or die "Illegal byte in the header: " . printable($text) . "\n";
+    # Two a line, or it is more than one.
+    $text =~ tr/\r\n\0// == 2 + @$headers
+        or die 'Illegal byte in the header: ' . printable($text) . "\n";
     utf8::downgrade($text, 1) or die "Wide character in the header.\n";
     $length =~ /\A[0-9]+\z/ or die "Content-Length is '$length'.\n"
         if defined $length;
     $self->{bodyless} = $self->{is_head} || $status =~ /\A(?:204|304)\b/;
     @$self{qw(head length)} = ($text, $length);
     return;
+}
+
+sub check_name {
+    my ($name) = @_;
+    $name =~ /\A[!#\$%&'*+\-.^_`|~0-9A-Za-z]+\z/
+        or die "Illegal name of a header: '" . printable($name) . "'\n";
+    %is_name = () if keys %is_name > 500;
+    return 1;
 }
 
 sub printable {
@@ -660,6 +671,7 @@ sub new {
         report      => $report,
         connections => {},      # by descriptor
         wanted      => '',      # bits of all that select() waits for
+        patience    => Apppool::SOON_S,     # how long it waits
         pid         => $$,
         stopping    => 0,
     }, $class;
@@ -679,11 +691,12 @@ sub run {
     fcntl $self->{listener}, F_SETFL, O_NONBLOCK or die "fcntl: $!\n";
     $self->take_signals;
     $ready->();
-    my $patience = Apppool::SOON_S;
+    my $report_fd = $self->{report}->fd;
     until ($self->{stopping}) {
         my $found = select(my $readable = $self->{wanted}, undef, undef,
-            $patience);
-        $patience = $found > 0 ? Apppool::SOON_S : Apppool::IDLE_S;
+            $self->{patience});
+        $self->{patience} = $found > 0 ? Apppool::SOON_S : Apppool::IDLE_S;
+        vec($self->{wanted}, $report_fd, 1) = 1;
         $self->attend($readable) if $found > 0;
     }
     $self->drop($_) for values %{ $self->{connections} };
@@ -716,7 +729,6 @@ sub attend {
         elsif ($connection->drop_some) { $self->leave($connection) }
         else { $self->drop($connection) }
     }
-    $self->want($self->{report}->fd, 1);
     return;
 }
 
@@ -726,7 +738,7 @@ sub attend_other {
     return $self->{stopping} = 1 if $self->{report}->has_hung_up;
     # A FORK waits for the preloader: look again a little later.
     $self->want($fd, 0);
-    select undef, undef, undef, 0.01;
+    $self->{patience} = 0.01;
     return;
 }
 
