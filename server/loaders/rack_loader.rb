@@ -426,6 +426,14 @@ module Apppool
   class Response
     NAME = /\A[!#$%&'*+\-.^_`|~0-9A-Za-z]+\z/.freeze
     BODYLESS = [204, 304].freeze
+    # What was worked out once: "Status: 404 Not Found", and "name: " of headers'
+    # names that are right; empty for those that go no further.
+    STATUS_LINES = Hash.new do |lines, status|
+      reason = Rack::Utils::HTTP_STATUS_CODES[status]
+      lines[status] = "#{"Status: #{status} #{reason}".strip}\r\n".b.freeze
+    end
+    PREFIXES = {} # rubocop:disable Style/MutableConstant
+    MAX_PREFIXES = 500
     INTERNAL_ERROR = [500, { 'content-type' => 'text/plain' },
                       ["Internal Server Error\n"]].freeze
     attr_reader :begun      # the header has been sent
@@ -472,29 +480,47 @@ module Apppool
     # [header lines, content length or nil]; raises what is wrong.
     def header(status, headers)
       raise ArgumentError, "status #{status}" unless (100..999).cover?(status)
-      reason = Rack::Utils::HTTP_STATUS_CODES[status]
-      text = "Status: #{status} #{reason}".strip.b << "\r\n"
+      text = STATUS_LINES[status].dup
       length = nil
       headers.each do |name, value|
-        next if name.start_with?('rack.')
-        raise ArgumentError, "header name #{name.inspect}" unless name.match?(NAME)
-        lower = name.downcase
-        length = content_length(value) if lower == 'content-length'
-        add_lines(text, name, value) unless lower == 'x-apppool-frame'
+        prefix = PREFIXES[name] || prefix_of(name)
+        next if prefix.empty?
+        length = content_length(value) if content_length?(prefix)
+        add_header(text, prefix, value)
       end
       [text, length]
     end
 
+    def prefix_of(name)
+      return '' if name.start_with?('rack.')
+      raise ArgumentError, "header name #{name.inspect}" unless name.match?(NAME)
+      PREFIXES.clear if PREFIXES.size > MAX_PREFIXES
+      own = name.casecmp?('x-apppool-frame')
+      PREFIXES[name.dup.freeze] = own ? '' : "#{name}: ".b.freeze
+    end
+
+    def content_length?(prefix)
+      prefix.size == 16 && prefix.casecmp?('content-length: ')
+    end
+
+    def add_header(text, prefix, value)
+      if value.is_a?(String) && value.ascii_only? && !value.match?(/[\r\n\0]/)
+        text << prefix << value << "\r\n"
+      else
+        add_lines(text, prefix, value)
+      end
+    end
+
     # Several values: an array in Rack 3, lines in Rack 2.
-    def add_lines(text, name, value)
+    def add_lines(text, prefix, value)
       values = value.is_a?(Array) ? value : value.to_s.split("\n", -1)
       values = [''] if values.empty?
       values.each do |line|
         line = line.to_s.b
         if line.match?(/[\r\n\0]/n)
-          raise ArgumentError, "illegal byte in header #{name}: #{line.inspect}"
+          raise ArgumentError, "illegal byte in header #{prefix}#{line.inspect}"
         end
-        text << name.b << ': ' << line << "\r\n"
+        text << prefix << line << "\r\n"
       end
     end
 
