@@ -346,8 +346,19 @@ class FileWrapper:
         return raw.fileno(), position, status.st_size - position
 
 
-HEADER_LINES = re.compile(
-    r"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\r\n\0]*\r\n)*")
+HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+MAX_NAMES = 500
+good_names = set()      # of headers, looked at once
+
+
+def check_name(name):
+    if not isinstance(name, str):
+        raise TypeError("a header's name must be str, not %r" % (name,))
+    if not HEADER_NAME.fullmatch(name):
+        raise ValueError("illegal byte in a header's name: %r" % name)
+    if len(good_names) >= MAX_NAMES:
+        good_names.clear()
+    good_names.add(name)
 
 
 def header_text(status, headers):
@@ -359,18 +370,19 @@ def header_text(status, headers):
     lines = ["Status: " + status + "\r\n"]
     length = None
     for name, value in headers:
-        if not (isinstance(name, str) and isinstance(value, str)):
-            raise TypeError("header names and values must be str: (%r, %r)"
-                            % (name, value))
-        if ":" in name:
-            raise ValueError("illegal byte in a header's name: %r" % name)
+        if name not in good_names:
+            check_name(name)
+        if not isinstance(value, str):
+            raise TypeError("a header's value must be str, not %r" % (value,))
         lines.append(name + ": " + value + "\r\n")
         if len(name) == 14 and name.lower() == "content-length":
             length = content_length(value, length)
-    text = "".join(lines)
-    if text.count("\n") != len(lines) or not HEADER_LINES.fullmatch(text):
+    text = "".join(lines).encode("latin-1")
+    n_ends = len(lines)
+    if (text.count(b"\n") != n_ends or text.count(b"\r") != n_ends
+            or b"\0" in text):
         raise ValueError("illegal byte in status or header: %r" % lines)
-    return text.encode("latin-1"), length
+    return text, length
 
 
 def content_length(value, before):
@@ -433,6 +445,8 @@ class Response:
         if type(result) is FileWrapper and self._send_file(result):
             return
         if type(result) in (list, tuple):
+            if len(result) == 1 and self._send_whole(result[0]):
+                return
             result = self._foresee(result)
         for piece in result:
             self.write(piece)
@@ -449,6 +463,18 @@ class Response:
                     ("Content-Length", str(len(text)))])
         self.write(text)
         self._end()
+
+    def _send_whole(self, body):
+        """The usual answer, a single piece: one send; False if it is not."""
+        if self.begun or self._bodyless or type(body) is not bytes:
+            return False
+        size = len(body)
+        if self._head is None or self._length not in (None, size):
+            return False
+        self._length = size
+        self._connection.send((self._begin(size), body), size)
+        self.ended = True
+        return True
 
     def _foresee(self, pieces):
         """All pieces are at hand: the frame needs no chunks."""
