@@ -337,7 +337,8 @@ static int check_protocol(struct work *w, enum apppool_session_protocol number)
 static int run_tunnel(struct work *w)
 {
     static const char *const ends[] = {
-        [TUNNEL_APP_CLOSED] = "the application has closed the tunnel",
+        [TUNNEL_APP_CLOSED] = "the application has closed the tunnel, or is "
+                              "restarted",
         [TUNNEL_CLIENT_CLOSED] = "the client has closed the tunnel",
         [TUNNEL_MADE_ROOM] = "a tunnel is closed: children of earlier "
                              "configurations hold more than half of httpd's "
@@ -347,6 +348,7 @@ static int run_tunnel(struct work *w)
     enum tunnel_end how;
 
     progress_tell(w->r, PROGRESS_TUNNEL);
+    apppool_session_upgraded(w->session);
     how = tunnel_run(w->r, w->child, x->fd, x->reader->headers, x->early,
                      x->early_len);
 

@@ -266,6 +266,8 @@ enum watch_seen {
       "its loader prints where its threads are -> DONE with that, REFUSED")   \
     X(19, CONFIG, FROM_CLIENT, 0, 0, 0, 0,                                    \
       "the configuration in words -> STATUS_TEXT, REFUSED")                   \
+    X(20, UPGRADED, FROM_CLIENT, F(SLOT) | F(SLOT_GENERATION), 0, 0, 0,       \
+      "the request in this slot has become a tunnel; no answer")              \
     /* channel, engine to client */                                           \
     X(32, WELCOME, FROM_ENGINE, F(NUMBER), F(CLIENT), 0, 1,                   \
       "NUMBER slots; the board (none on admin channels); CLIENT: its number") \

@@ -192,6 +192,9 @@ void slot_decline(struct apppool_client *client, struct wire_message *offer);
 void slot_give_back(struct apppool_client *client, struct loan *loan,
                     enum apppool_session_end end);
 
+/* The request in it has become a tunnel. */
+void slot_upgraded(struct apppool_client *client, const struct loan *loan);
+
 /* session.c --------------------------------------------------------------- */
 
 /* A session over a loan (taken over) for what options say, in p. */

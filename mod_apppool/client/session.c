@@ -107,6 +107,13 @@ apr_status_t apppool_session_close_writer(struct apppool_session *session)
     return half_close(session, SHUT_WR, &session->is_write_closed);
 }
 
+void apppool_session_upgraded(struct apppool_session *session)
+{
+    if (client_is_ours(session->client)) {
+        slot_upgraded(session->client, &session->loan);
+    }
+}
+
 pid_t apppool_session_pid(const struct apppool_session *session)
 {
     return session->loan.pid;

@@ -27,6 +27,18 @@ static void tell(struct apppool_client *client, enum wire_type type,
     wire_message_clear(&m);
 }
 
+void slot_upgraded(struct apppool_client *client, const struct loan *loan)
+{
+    struct wire_message m;
+
+    wire_message_init(&m);
+    wire_message_begin(&m, MSG_UPGRADED, 0);
+    wire_put_u32(&m, FIELD_SLOT, loan->slot);
+    wire_put_u32(&m, FIELD_SLOT_GENERATION, loan->generation);
+    (void)wire_send(client->first.fd, &m);
+    wire_message_clear(&m);
+}
+
 /* Take the offer's connection into the slot. False: it should have one here
  * and has not. With the lock held, and the slot ours by its word. */
 static bool keep_connection(struct slot *slot, uint16_t generation, int *fd)

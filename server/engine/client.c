@@ -20,6 +20,7 @@
 #include "slot.h"
 #include "socket.h"
 #include "status.h"
+#include "tunnel.h"
 
 #define HELLO_PATIENCE_US (10 * APR_USEC_PER_SEC)
 #define MAX_CHANNELS 256     /* a client; DESIGN 3, "a hostile client" */
@@ -49,6 +50,7 @@ static const struct rule {
     { MSG_CANCEL, LENDING, request_on_cancel },
     { MSG_RETURN, LENDING, lend_on_return },
     { MSG_CLOSED, LENDING, lend_on_closed },
+    { MSG_UPGRADED, LENDING, tunnel_on_upgraded },
     { MSG_STATUS, GREETED, status_on_status },
     { MSG_PING, GREETED, on_ping },
     { MSG_SET_MAX, ADMIN, admin_on_set_max },

@@ -147,6 +147,9 @@ void core_session_closed(struct core_process *process, bool clean,
                          int64_t now_us);
 void core_process_clean(struct core_process *process, int64_t now_us);
 
+/* The session that the process has now may take as long as it likes. */
+void core_session_untimed(struct core_process *process);
+
 /*
  * hand_out could not be done: the process cannot be connected to. The waiter
  * goes back to its place in the queue (its since_us), the process is retired.

@@ -15,6 +15,7 @@
 #include "running.h"
 #include "slot.h"
 #include "socket.h"
+#include "tunnel.h"
 
 /* Up to this age requests may be overtaken by others inside a client. */
 #define LEND_FAIR_US 10000
@@ -158,6 +159,7 @@ static void give_back(struct slot *slot)
     struct running *running = slot->running;
 
     slot->lent = false;
+    slot->is_tunnel = false;
     exclusive_on_return(slot);
     core_session_closed(running->core, true, engine_now(engine));
 }
@@ -333,7 +335,9 @@ void lend_look(struct engine *engine)
 
         for (slot = LIST_FIRST(&running->slots); slot != NULL; slot = after) {
             after = LIST_NEXT(slot, next);
-            look_at(slot);
+            if (!tunnel_end_if_due(slot)) {
+                look_at(slot);
+            }
         }
     }
 }

@@ -80,6 +80,11 @@ static void process_end_running(struct core_process *process)
     }
 }
 
+void core_session_untimed(struct core_process *process)
+{
+    process_end_running(process);
+}
+
 void core_process_enter(struct core_process *process, enum core_stage stage)
 {
     struct core *core = process->app->core;

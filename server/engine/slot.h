@@ -26,6 +26,7 @@ struct slot {
     uint64_t seen_word;      /* a lease: when last looked at */
     uint32_t uses_counted;   /* a lease: up to here; 0: none */
     struct metrics_seen seen_times; /* collected from its note */
+    bool is_tunnel;          /* lent, and its client said so */
     bool seen_empty;         /* lent, yet EMPTY when last looked at */
     struct request *request; /* waits for CONNECTED; NULL: none */
 };

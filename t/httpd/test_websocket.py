@@ -179,9 +179,11 @@ def test_a_socket_survives_a_graceful_restart(httpd):
 
 
 def test_a_time_limit_for_requests_is_none_for_sockets(httpd):
-    """PoolMaxRequestTime 1 and PoolResponseTimeout 1, silent for longer."""
-    h = httpd()
-    site = socket_app(h, extra="PoolMaxRequestTime 1\nPoolResponseTimeout 1")
+    """PoolMaxRequestTime 1 and PoolResponseTimeout 1, silent for longer, in a
+    process that is the socket's alone."""
+    h = httpd(conf="PoolMax 2")
+    site = socket_app(h, extra="PoolMaxRequestTime 1\nPoolResponseTimeout 1\n"
+                      "PoolConcurrency 1")
 
     async def talk():
         async with connect(site) as ws:
@@ -190,6 +192,26 @@ def test_a_time_limit_for_requests_is_none_for_sockets(httpd):
             assert await ws.recv() == "still there"
     h.start()
     run(talk())
+
+
+def test_a_restart_ends_sockets_so_that_they_come_back_to_new_code(httpd):
+    h = httpd(conf="PoolMax 4")
+    site = socket_app(h)
+    old = site.get("/pid").text
+
+    async def talk():
+        async with connect(site) as ws:
+            await ws.send("x")
+            assert await ws.recv() == "x"
+            site.app.write("tmp/restart.txt", "")
+            with pytest.raises(exceptions.ConnectionClosed):
+                await ws.recv()
+            async with connect(site) as again:
+                await again.send("y")
+                assert await again.recv() == "y"
+    run(talk())
+    assert site.get("/pid").text != old
+    eventually(lambda: len(h.status_of(site.app)["processes"]) == 1, 10)
 
 
 def test_a_stop_ends_sockets_at_once(httpd):
