@@ -10,7 +10,6 @@
 
 #include <apr_strings.h>
 #include <http_core.h>
-#include <http_request.h>
 #include <string.h>
 #include <strings.h>
 #include <util_script.h>
@@ -88,18 +87,17 @@ struct script script_of_front(request_rec *r, const struct site *site,
                            .path_info = rest[0] != '\0' ? rest : "/"};
 }
 
-/* Where the rest of the path would lead if it were a path of its own. */
+/*
+ * Where the rest of the path would lead if it were a path of its own, but for
+ * Alias and rewrites: a sub-request would know those, at the price of one for
+ * each request of a front controller, and of lines in the log for what it may
+ * not read.
+ */
 static const char *translate(request_rec *r, const char *path_info)
 {
-    request_rec *other = ap_sub_req_lookup_uri(
-        ap_escape_uri(r->pool, path_info), r, NULL);
-    const char *path = NULL;
-
-    if (other->filename != NULL) {
-        path = apr_pstrcat(r->pool, other->filename, other->path_info, NULL);
-    }
-    ap_destroy_sub_req(other);
-    return path;
+    return apr_pstrcat(r->pool,
+                       site_clean_folder(r->pool, ap_document_root(r)),
+                       path_info, NULL);
 }
 
 static void set_or_unset(apr_table_t *env, const char *name, const char *value)

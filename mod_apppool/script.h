@@ -26,7 +26,7 @@ struct script script_of_file(request_rec *r);
 struct script script_of_front(request_rec *r, const struct site *site,
                               const char *base);
 
-/* Put it into the request's variables. May cost a sub-request. */
+/* Put it into the request's variables. */
 void script_variables(request_rec *r, const struct script *script,
                       apr_table_t *env);
 
