@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several hosts behind httpd's own balancer, as doc/cluster says: one is
+drained, one is killed, and no idempotent request fails."""
+
+import http.client
+import re
+import subprocess
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from harness import Httpd, eventually
+
+DOCUMENT = Path(__file__).parents[2] / "doc/cluster"
+FRONT_MODULES = ("proxy", "proxy_http", "proxy_balancer", "proxy_hcheck",
+                 "lbmethod_byrequests", "slotmem_shm", "watchdog")
+NAMES = ("a", "b", "c")
+APP = """
+import os, time
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(0.05)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [("%s %d %s" % (os.environ["HOST_NAME"], os.getpid(),
+             environ["REQUEST_URI"])).encode()]
+"""
+
+
+def example(title):
+    """The block of configuration below a heading of the document."""
+    text = DOCUMENT.read_text()
+    block = text[text.index(title):].split("\n\n", 2)[1]
+    return "\n".join(line[4:] for line in block.splitlines())
+
+
+class Traffic:
+    """GETs from several threads, until the end of the with block."""
+
+    def __init__(self, front, threads=6):
+        self.front = front
+        self.lost = []
+        self.answers = []
+        self._ends = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(n,))
+                         for n in range(threads)]
+
+    def _run(self, number):
+        while not self._ends.is_set():
+            target = f"/{'slow' if number % 2 else ''}?a%20b=%2f&n={number}"
+            try:
+                answer = self.front.get(target)
+            except (OSError, http.client.HTTPException) as error:
+                self.lost.append(error)
+                continue
+            if answer.status != 200 or not answer.text.endswith(" " + target):
+                self.lost.append(answer)
+            else:
+                self.answers.append(answer.text.split()[0])
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._ends.set()
+        for thread in self._threads:
+            thread.join(40)
+        assert not self.lost, self.lost[:3]
+
+    def more(self, count=60):
+        """The hosts of the next answers."""
+        begin = len(self.answers)
+        eventually(lambda: len(self.answers) >= begin + count, 30)
+        return Counter(self.answers[begin:])
+
+
+def host_of(stage, name):
+    h = Httpd(stage=stage, conf="PoolMax 4")
+    h.vhost(h.wsgi_app("shop", APP), name="shop.test", extra=example(
+        "On each host").replace("host-a", name)
+        + f"\nPoolSetEnv HOST_NAME {name}\nPoolMaxPerApp 2")
+    return h.start()
+
+
+def front_of(hosts):
+    conf = example("On the balancer")
+    for name, h in hosts.items():
+        conf = conf.replace(f"host-{name}.example.org",
+                            "127.0.0.1:%d" % h.address[1])
+        conf = re.sub(rf"route=host-{name}\b", f"route={name}", conf)
+    front = Httpd(module=False, modules=FRONT_MODULES,
+                  conf="ProxyHCTPsize 4", allow_log=r"proxy|AH0")
+    front.vhost(name="shop.example.org", extra=conf)
+    return front
+
+
+@pytest.fixture
+def cluster(stage, mpm):
+    hosts, front = {}, None
+    try:
+        for name in NAMES:
+            hosts[name] = host_of(stage, name)
+        front = front_of(hosts)
+        front.start()
+        yield hosts, front
+    finally:
+        for h in [front, *hosts.values()]:
+            if h is not None:
+                h.close(check=False)
+
+
+def ctl(h, command):
+    subprocess.run([h.stage.ctl, command, "--pid", str(h.pid)], check=True,
+                   timeout=30)
+
+
+def test_one_is_drained_one_is_killed_and_no_request_fails(cluster):
+    hosts, front = cluster
+    with Traffic(front) as traffic:
+        eventually(lambda: set(traffic.more()) == set(NAMES), 20)
+
+        ctl(hosts["b"], "drain")
+        eventually(lambda: "b" not in traffic.more(), 20)
+        assert hosts["b"].sites[0].get("/").status == 200
+        ctl(hosts["b"], "undrain")
+        eventually(lambda: "b" in traffic.more(), 20)
+
+        hosts["c"].kill()
+        eventually(lambda: "c" not in traffic.more(), 20)
+        assert set(traffic.more()) == {"a", "b"}
+
+
+def test_a_client_stays_with_its_process_until_its_host_is_drained(cluster):
+    hosts, front = cluster
+    first = front.get("/")
+    cookie = re.match(r"apppool_route=([^;]+)", first.header("Set-Cookie"))[1]
+    home, pid, *_ = first.text.split()
+    assert cookie.endswith("." + home)
+    for _ in range(9):
+        answer = front.get("/", headers={"Cookie": f"apppool_route={cookie}"})
+        assert answer.text.split()[:2] == [home, pid]
+
+    ctl(hosts[home], "drain")
+
+    def elsewhere():
+        answer = front.get("/", headers={"Cookie": f"apppool_route={cookie}"})
+        assert answer.status == 200
+        return answer.text.split()[0] != home and answer
+    answer = eventually(elsewhere, 20)
+    new = re.match(r"apppool_route=([^;]+)", answer.header("Set-Cookie"))[1]
+    assert not new.endswith("." + home)
+
+
+def test_a_post_is_never_sent_twice(cluster):
+    hosts, front = cluster
+    answer = front.post("/", b"x")
+    assert answer.status == 200
+    for h in hosts.values():
+        h.kill()
+    assert front.post("/", b"x").status in (502, 503)
