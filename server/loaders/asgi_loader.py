@@ -139,6 +139,22 @@ def run_uvicorn(application, listener, options):
     server.run(sockets=[listener])
 
 
+def receiving_first(application):
+    """Hypercorn closes a connection whose response is complete before it has
+    read the end of the request: so that is waited for."""
+    async def wrapped(scope, receive, send):
+        if scope["type"] != "http":
+            await application(scope, receive, send)
+            return
+        come = [await receive()]
+
+        async def receive_next():
+            return come.pop() if come else await receive()
+
+        await application(scope, receive_next, send)
+    return wrapped
+
+
 def run_hypercorn(application, listener, options):
     from hypercorn.asyncio import serve as serve_hypercorn
     from hypercorn.config import Config
@@ -156,7 +172,8 @@ def run_hypercorn(application, listener, options):
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         watch(application.report_fd)
-        await serve_hypercorn(application, config, shutdown_trigger=stop.wait)
+        await serve_hypercorn(receiving_first(application), config,
+                              shutdown_trigger=stop.wait)
 
     asyncio.run(serve())
 

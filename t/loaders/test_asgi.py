@@ -91,6 +91,14 @@ def test_bodies_come_whole_and_go_whole(each):
     assert connect(each).get("/stream").body == b"one,two"
 
 
+def test_a_connection_is_kept(each):
+    connection = connect(each)
+    for path in ("/ignore", "/stream", "/ignore", "/scope", "/echo", "/ignore"):
+        assert connection.get(path).status == 200
+    assert connection.get("/ignore", "POST", b"unread").body == b"ignored"
+    assert connection.get("/ignore").body == b"ignored"
+
+
 def test_an_exception_is_500_and_in_the_log(each):
     assert connect(each).get("/boom").status == 500
     assert each.log_has("boom before the header")
