@@ -26,8 +26,9 @@
 
 APLOG_USE_MODULE(apppool);
 
-/* Kept connections that turn out closed are replaced so often. */
-#define STALE_MAX 8
+/* Kept connections that turn out closed are replaced so often: a server that
+ * closes them without a word leaves one for each thread of this child. */
+#define STALE_MAX 1024
 /* What no socket takes at once, so that the client is waited for. */
 #define CLIENT_WAITS 65536
 /* What a client that has gone gets in the access log, as elsewhere. */

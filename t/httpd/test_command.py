@@ -199,6 +199,33 @@ def test_a_server_is_run_unchanged(httpd, name, line):
     assert not h.applications
 
 
+SILENT = """
+import socket, threading
+def serve(connection):
+    data = b""
+    while b"\\r\\n\\r\\n" not in data:
+        piece = connection.recv(65536)
+        if not piece:
+            return
+        data += piece
+    connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok")
+    connection.close()
+listener = socket.socket(fileno=3)
+while True:
+    threading.Thread(target=serve, args=(listener.accept()[0],)).start()
+"""
+
+
+def test_a_server_that_closes_each_connection_without_a_word_loses_nothing(
+        command):
+    site = command("python3 server.py", code=SILENT, extra="")
+    assert site.get().body == b"ok"
+    with ThreadPoolExecutor(30) as pool:
+        answers = list(pool.map(lambda n: site.get(f"/{n}").status,
+                                range(1500)))
+    assert set(answers) == {200}
+
+
 def test_a_plain_file_server_runs_at_a_port(command):
     site = command("python3 -m http.server --bind 127.0.0.1 $PORT", extra="")
     site.app.write("hello.txt", "hello")
