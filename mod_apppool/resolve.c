@@ -391,6 +391,15 @@ static bool may_have_index(request_rec *r)
            is_regular(index_page(r));
 }
 
+/*
+ * What no index can change. A sub-request may be mod_dir's own, which looks for
+ * its FallbackResource: left to mod_dir it would look for it again, and again.
+ */
+static bool is_settled(request_rec *r)
+{
+    return is_folder(r) ? !may_have_index(r) : r->main != NULL;
+}
+
 int resolve_before_dir(request_rec *r)
 {
     if (!is_unhandled(r)) {
@@ -412,7 +421,7 @@ int resolve_before_dir(request_rec *r)
     if (serve_page_cache(r)) {
         return OK;
     }
-    if (is_folder(r) && !may_have_index(r)) {
+    if (is_settled(r)) {
         claim(r);
     }
     return DECLINED;
