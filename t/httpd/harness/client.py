@@ -122,6 +122,12 @@ class RawConnection:
         self.sock.shutdown(socket.SHUT_WR)
         return self
 
+    def receive(self):
+        """What comes next, also kept; empty at the end."""
+        data = self.sock.recv(65536)
+        self.received += data
+        return data
+
     def read_until(self, mark):
         """All that was received up to and with `mark`; the rest stays."""
         mark = mark.encode() if isinstance(mark, str) else mark
