@@ -17,7 +17,7 @@ APLOG_USE_MODULE(apppool);
 #define DROP_MAX 65536
 /* How much HTTP/2 gets at once. */
 #define COPY_MOST 65536
-/* httpd's core blocks from 64 KiB on (FlushMaxThreshold); chunks add a little. */
+/* httpd's core blocks from 64 KiB on (FlushMaxThreshold); chunks add some. */
 #define FLOW_MOST 49152
 #define FLOW_LEAST 16384
 
@@ -168,7 +168,7 @@ static int keep_for_error(void *to, const char *name, const char *value)
     return 1;
 }
 
-/* PoolErrorOverride: status and what makes it work stay, the rest is httpd's. */
+/* PoolErrorOverride: status and what makes it work stay, the rest is httpd's */
 static void override_error(struct response *response,
                            const struct app_response *from)
 {
@@ -332,7 +332,7 @@ static void pass_up_to(struct response *response, apr_off_t to, bool copied,
 
 /*
  * mod_http2 keeps what it was given until the connection's own thread sends it:
- * of files any amount, whatever PoolBufferMaxFile says. So it gets small copies,
+ * of files any amount, whatever PoolBufferMaxFile says. So it gets copies,
  * of which it takes a bounded number.
  */
 void response_flush(struct response *response, apr_off_t most)

@@ -131,6 +131,22 @@ def test_beyond_the_files_bound_the_application_goes_at_the_clients_speed(
     assert body == bytes(range(256)) * 4096 * 24
 
 
+def test_a_slow_upload_is_not_the_applications_silence(httpd):
+    """PoolResponseTimeout 1, a streamed body that pauses for longer."""
+    h = httpd()
+    site = h.vhost(h.wsgi_app("flows", FLOWS), extra="PoolBufferUpload off\n"
+                   "PoolResponseTimeout 1")
+    h.start()
+    with h.connect() as c:
+        c.send("POST /sink HTTP/1.1\r\nHost: %s\r\nContent-Length: 2\r\n\r\na"
+               % site.name)
+        time.sleep(1.5)     # longer than PoolResponseTimeout
+        c.send("b")
+        head, body = c.read_response()
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert body == b"2 " + hashlib.sha256(b"ab").hexdigest().encode()
+
+
 def spooled(h):
     """The sizes of httpd's temporary files."""
     sizes = []
