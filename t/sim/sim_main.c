@@ -68,7 +68,6 @@ static void run_in_child(const struct sim_options *options, bool quiet)
     double begin = seconds_now();
     int null;
 
-    setvbuf(stdout, NULL, _IOLBF, 0); /* whole lines even if it aborts */
     if (quiet) {
         null = open("/dev/null", O_WRONLY | O_CLOEXEC);
         dup2(null, STDERR_FILENO);
@@ -258,6 +257,7 @@ int main(int argc, char **argv)
     bool make_small;
     bool passed;
 
+    setvbuf(stdout, NULL, _IOLBF, 0); /* whole lines even if it aborts */
     if (argc == 1) {
         return run_suite();
     }
