@@ -143,7 +143,8 @@ static const char *contradiction(const struct definition *d)
                "PoolConcurrency and PoolMaxPerApp serve more requests at once";
     }
     if (!type->can_be_smart && d->place->spawn_method == SPAWN_SMART) {
-        return "PoolSpawnMethod smart is for rack, wsgi and psgi; say direct";
+        return "PoolSpawnMethod smart is for rack, wsgi, psgi and php; say "
+               "direct";
     }
     return d->site.type == TYPE_PHP ? php_contradiction(d) : NULL;
 }

@@ -117,12 +117,14 @@ static struct definition *definition_new(struct engine *engine,
 /* What the type decides where nobody said it. */
 static void apply_type(struct definition *d)
 {
+    const struct app_type *type = app_type(d->type);
+
     if (!d->says_concurrency) {
         d->limits.concurrency = app_type_concurrency(
             d->type, (enum apppool_protocol)d->protocol, d->threads);
     }
-    d->limits.smart = d->method != SPAWN_DIRECT &&
-                      app_type(d->type)->can_be_smart;
+    d->limits.smart = type->can_be_smart && d->method != SPAWN_DIRECT &&
+                      (d->method == SPAWN_SMART || !type->is_usually_direct);
 }
 
 void definition_set_type(struct definition *d, enum apppool_type type)

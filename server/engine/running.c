@@ -274,7 +274,7 @@ static void act_on_type(struct running *running)
     if (running->preloader && !type->can_be_smart) {
         running->failed = true; /* it ends by itself, and it is no failure */
         core_preloader_is_useless(running->core, engine_now(running->engine));
-    } else if (!type->reports) {
+    } else if (!type->reports && !running->preloader) {
         probe(running);
     }
 }

@@ -94,6 +94,7 @@ static const char *const loaders[] = {
     [TYPE_ASGI] = "asgi_loader.py",
     [TYPE_NODE] = "node_loader.cjs",
     [TYPE_PSGI] = "psgi_loader.pl",
+    [TYPE_PHP] = "php_fork.so",
 };
 
 static const char *loader_path(const struct spawn *spawn)
@@ -244,16 +245,22 @@ static _Noreturn void run_command(const struct spawn *spawn)
     execute(spawn, &words, "PoolAppCommand");
 }
 
-/* It has no loader: php-cgi finds its listener at 0 and the files to run in
- * each request. */
+/*
+ * php-cgi finds its listener at 0 and the files to run in each request. To
+ * preload, a library of ours takes its accept(2) over, which keeps all else.
+ */
 static _Noreturn void run_php(const struct spawn *spawn)
 {
     struct words words = { .list = NULL };
 
     add(&words, find_interpreter(spawn));
     dup2(SPAWN_FIRST_LISTENER, STDIN_FILENO);
-    fcntl(SPAWN_FIRST_LISTENER, F_SETFD, FD_CLOEXEC);
-    fcntl(spawn->report, F_SETFD, FD_CLOEXEC);
+    if (spawn->options.preload) {
+        check_readable(spawn, loader_path(spawn), "library");
+    } else {
+        fcntl(SPAWN_FIRST_LISTENER, F_SETFD, FD_CLOEXEC);
+        fcntl(spawn->report, F_SETFD, FD_CLOEXEC);
+    }
     execute(spawn, &words, "PoolPhp");
 }
 

@@ -120,12 +120,51 @@ static void set_number(struct variables *v, const char *name, long number)
     set_value(v, name, text);
 }
 
+static const char *get(const struct variables *v, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < v->n; i++) {
+        if (strncmp(v->list[i], name, len) == 0 && v->list[i][len] == '=') {
+            return v->list[i] + len + 1;
+        }
+    }
+    return NULL;
+}
+
+/* For the preloader's library (server/loaders/php_fork.c), which takes both
+ * away again. */
+static void set_php_fork(struct variables *v, const struct spawn *spawn)
+{
+    const char *own = get(v, "LD_PRELOAD");
+    char *list, *said;
+
+    if (strpbrk(spawn->options.loaders, ": ") != NULL) {
+        spawn_fail(spawn, "PoolSpawnMethod smart needs an installation whose "
+                   "path has neither a colon nor a blank; this is %s.",
+                   spawn->options.loaders);
+    }
+    if (asprintf(&list, "%s/php_fork.so%s%s", spawn->options.loaders,
+                 own != NULL ? ":" : "", own != NULL ? own : "") < 0 ||
+        asprintf(&said, "%d %u %d", SPAWN_FIRST_LISTENER,
+                 spawn->options.listeners, spawn->report) < 0) {
+        abort();
+    }
+    set_value(v, "LD_PRELOAD", list);
+    set_value(v, "APPPOOL_PHP_FORK", said);
+    free(list);
+    free(said);
+}
+
 /* One request at a time and no end of its own, whatever PoolSetEnv says:
  * PoolMaxRequests counts, and no request meets a php-cgi that is leaving. */
-static void set_php(struct variables *v)
+static void set_php(struct variables *v, const struct spawn *spawn)
 {
     set_number(v, "PHP_FCGI_CHILDREN", 0);
     set_number(v, "PHP_FCGI_MAX_REQUESTS", 0);
+    if (spawn->options.preload) {
+        set_php_fork(v, spawn);
+    }
 }
 
 char **environment_make(const struct spawn *spawn)
@@ -151,7 +190,7 @@ char **environment_make(const struct spawn *spawn)
         set_number(&v, "LISTEN_FDS", 1);
         set_number(&v, "LISTEN_PID", (long)getpid());
     } else if (spawn->type == TYPE_PHP) {
-        set_php(&v);
+        set_php(&v, spawn);
     }
     return v.list;
 }

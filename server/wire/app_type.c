@@ -31,7 +31,8 @@ static const struct app_type types[N_TYPES] = {
                     .concurrency = 1, .can_be_smart = true, .reports = true },
     [TYPE_PHP] = { .name = "php", .protocol = PROTOCOL_FASTCGI,
                    .directive = "PoolPhp", .interpreter = "php-cgi",
-                   .concurrency = 1 },
+                   .concurrency = 1, .can_be_smart = true,
+                   .is_usually_direct = true },
     [TYPE_COMMAND] = { .name = "command", .protocol = PROTOCOL_HTTP },
 };
 

@@ -19,6 +19,7 @@ struct app_type {
     unsigned concurrency;      /* default where it has no threads; 0: no limit */
     bool has_threads;          /* PoolThreads */
     bool can_be_smart;         /* has a preloader */
+    bool is_usually_direct;    /* smart only where PoolSpawnMethod says so */
     bool reports;              /* its loader says READY; else it is ready when
                                   it accepts a connection */
     bool takes_base_uri;       /* at its start, so processes differ by it */
