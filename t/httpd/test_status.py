@@ -256,6 +256,9 @@ def test_metrics_keep_the_formats_rules(scene):
 
 
 def test_a_histograms_buckets_add_up(scene):
+    scene.good.get("/pid")
+    eventually(lambda: scene.status_of(scene.good.app)["times"]
+               ["application"]["n"] > 0)
     found = samples(metrics_of(scene))
     root = str(scene.good.app.root)
     name = "apppool_app_request_seconds"
@@ -370,6 +373,7 @@ def test_detach_from_the_page_ends_a_process(scene):
 
 def test_a_restart_that_fails_says_why(scene):
     h = scene
+    assert h.bad.get("/").status == 500
     forms = forms_of(h.pool.get("/pool").body.decode())
     (form,) = [f for f in forms if f.get("root") == str(h.bad.app.root)]
     answer = send_form(h.pool, form)
