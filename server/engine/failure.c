@@ -92,6 +92,20 @@ static void make_page(struct running *running, const char *text)
     definition->error_page = page_of_failure(&facts);
 }
 
+static void log_back_off(const struct running *running)
+{
+    struct core_app_view view;
+    int64_t left_us;
+
+    core_app_view(running->definition->app, &view);
+    left_us = view.retry_at_us - engine_now(running->engine);
+    if (left_us > 0) {
+        running_log(running, LOG_LEVEL_ERROR, "error %s: no new try for %.0f s,"
+                    " unless its code changes or it is restarted",
+                    running->definition->error_id, (double)left_us / 1e6);
+    }
+}
+
 void failure_of_start(struct running *running, const char *end)
 {
     char *text = describe(running, end);
@@ -102,6 +116,9 @@ void failure_of_start(struct running *running, const char *end)
     make_page(running, text);
     log_it(running, text);
     core_spawn_failed(running->core, text, engine_now(running->engine));
+    if (running->definition->app != NULL) {
+        log_back_off(running);
+    }
     free(text);
 }
 

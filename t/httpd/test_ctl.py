@@ -4,13 +4,14 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import threading
 
 import pytest
 
 from conftest import PROBE_CODE
-from harness import Httpd, eventually
+from harness import Httpd, Stage, eventually
 from test_status import Holder, status_site
 
 VERSION = """
@@ -330,6 +331,30 @@ def test_the_control_socket_goes_with_the_server(httpd, tmp_path):
     assert not path.exists()
 
 
+def test_the_control_socket_outlives_an_upgrade(httpd, tmp_path_factory,
+                                                stage):
+    folder = tmp_path_factory.mktemp("upgrade")
+    for part in (folder, *folder.parents[:2]):
+        part.chmod(0o755)
+    shutil.copytree(stage.folder, folder / "stage", symlinks=True)
+    path = folder / "control"
+    h = httpd(conf=f"PoolControlSocket {path}", stage=Stage(folder / "stage"))
+    h.start()
+    assert run(h, "drain", "--socket", str(path))[0] == 0
+    fresh = h.stage.server.with_suffix(".new")
+    fresh.write_bytes(h.stage.server.read_bytes() + b"\n")
+    fresh.chmod(0o755)
+    os.replace(fresh, h.stage.server)
+    h.graceful()
+    eventually(lambda: os.stat(f"/proc/{h.master.pid}/exe").st_ino ==
+               h.stage.server.stat().st_ino, 10)
+    code, out, err = eventually(
+        lambda: run(h, "status", "--socket", str(path)), 10)
+    assert code == 0 and "draining" in out, err
+    assert f"ServerRoot {h.folder}" in run(h, "config", "--socket",
+                                           str(path))[1]
+
+
 @pytest.mark.needs_root
 def test_the_control_socket_lets_no_other_user_in(httpd, tmp_path):
     folder = tmp_path / "own"
@@ -354,3 +379,27 @@ def test_a_control_socket_where_others_may_write_is_refused(httpd):
     ok, words = h.configtest()
     assert not ok
     assert "/tmp/ must belong to root" in words
+
+
+# -- completion --------------------------------------------------------------
+
+def completions(h, *words):
+    script = h.stage.folder.rglob("apppoolctl.bash")
+    done = subprocess.run(
+        ["bash", "-c", "PATH=$1:$PATH; . $2; shift 2; COMP_WORDS=(apppoolctl "
+         "\"$@\"); COMP_CWORD=$#; _apppoolctl; printf '%s\\n' "
+         "\"${COMPREPLY[@]}\"", "bash", str(h.stage.ctl.parent),
+         str(next(iter(script))), *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_completion_knows_commands_and_options(scene):
+    assert completions(scene, "re") == ["requests", "restart"]
+    assert "--pid-file" in completions(scene, "--p")
+    out = run(scene, "--help")[1]
+    known = set(re.findall(r"^  ([a-z]+)|, (undrain)", out, re.M))
+    told = set(completions(scene, ""))
+    assert {name for pair in known for name in pair if name} <= told
+    assert set(re.findall(r"--[a-z-]+", out)) <= told

@@ -91,6 +91,7 @@ def test_the_id_finds_the_details_in_the_log(h):
     assert any("No module named" in line for line in lines)
     assert any("step at " in line and "executes python3" in line
                for line in lines)
+    assert any("no new try for 1 s" in line for line in lines)
     assert h.status_of(h.missing.app)["last_error_facts"]["id"] == id_of(page)
 
 
