@@ -47,16 +47,30 @@ class Report:
     def fileno(self):
         return self._socket.fileno()
 
-    def ready(self):
-        self._send(b"READY")
+    def ready(self, slot=None):
+        self._send("READY" if slot is None else "READY %d" % slot)
+
+    def failed(self, slot, reason):
+        self._send("FAILED %d %s" % (slot, reason))
 
     def error(self, text):
         data = text.encode("utf-8", "backslashreplace") or b"unknown"
         step = MAX_PACKET - len(b"ERROR ")
         for start in range(0, len(data), step):
-            self._send(b"ERROR " + data[start:start + step])
+            self._send_bytes(b"ERROR " + data[start:start + step])
 
-    def _send(self, packet):
+    def receive(self):
+        """The next message, None when the pool is gone."""
+        try:
+            data = self._socket.recv(MAX_PACKET)
+        except ConnectionError:
+            return None
+        return data.decode("ascii", "replace") if data else None
+
+    def _send(self, text):
+        self._send_bytes(text.encode("utf-8", "backslashreplace")[:MAX_PACKET])
+
+    def _send_bytes(self, packet):
         try:
             self._socket.send(packet, socket.MSG_NOSIGNAL)
         except OSError as error:
@@ -69,10 +83,20 @@ class Options:
 
     def __init__(self, words):
         given = dict(zip(words[::2], words[1::2]))
+        self.preload = given["--mode"] == "preload"
         self.startup_file = given["--startup-file"]
         self.listen = int(given["--listen"])
+        self.n_listeners = int(given["--listeners"])
         self.report = int(given["--report"])
+        self.n_threads = int(given.get("--threads", "1"))
         self.base_uri = given.get("--base-uri", "")
+
+    def take_listeners(self):
+        """The inherited sockets, out of the way of what is started."""
+        fds = range(self.listen, self.listen + self.n_listeners)
+        for fd in fds:
+            os.set_inheritable(fd, False)
+        return [socket.socket(fileno=fd) for fd in fds]
 
 
 class LoadError(Exception):
@@ -112,16 +136,30 @@ def explain(error, path):
     text = "".join(traceback.format_exception(type(error), error, trace))
     if isinstance(error, SystemExit):
         return "%s called sys.exit() while it was loaded.\n%s" % (path, text)
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        text += missing_module(error.name)
-    return "%s could not be loaded.\n%s" % (path, text)
+    return "%s could not be loaded.\n%s%s" % (path, missing_module(error), text)
 
 
-def missing_module(name):
-    return ("The module %s is not installed for %s. Install it there, with "
-            "\"%s -m pip install\" or as a package of the system, or name the "
-            "interpreter of the application's virtual environment with "
-            "PoolPython.\n" % (name, sys.executable, sys.executable))
+def missing_module(error):
+    """What to install, as far as names can tell; "" where it is not that."""
+    while error and not isinstance(error, ModuleNotFoundError):
+        error = error.__cause__
+    name = (error and error.name or "").partition(".")[0]
+    if not name or importlib.util.find_spec(name):
+        return ""       # a part of a package that is there: not for us to say
+    return ("The Python module %s is not installed. %s\n\n"
+            % (name, how_to_install(name)))
+
+
+def how_to_install(name):
+    if sys.prefix != sys.base_prefix:
+        return ("In the application's virtual environment: %s/bin/pip install "
+                "%s" % (sys.prefix, name))
+    package = "python3-" + name.lower().replace("_", "-")
+    return (("On this system it may be in the package %s (apt install %s). "
+             % (package, package)
+             if os.path.exists("/etc/debian_version") else "")
+            + "From PyPI: make a virtual environment, pip install %s there, "
+              "and name its bin/python3 with PoolPython." % name)
 
 
 def is_ours(filename):

@@ -18,8 +18,11 @@ import asyncio
 import importlib.util
 import os
 import signal
-import socket
 import sys
+
+# Not there of itself where PYTHONSAFEPATH is set; gone again before the
+# application is loaded.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import apppool_asgi
 from apppool_start import (LoadError, Options, Report, explain, ignore_signals,
@@ -248,8 +251,7 @@ def load_application(path):
 def main():
     options = Options(sys.argv[1:])
     report = Report(options.report)
-    os.set_inheritable(options.listen, False)
-    listener = socket.socket(fileno=options.listen)
+    listener, = options.take_listeners()
     prepare_interpreter(options.startup_file)
     signal.signal(signal.SIGABRT, lambda *_: log_threads("asgi_loader"))
     try:

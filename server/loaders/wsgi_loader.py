@@ -27,11 +27,6 @@ what the second one does otherwise.
 """
 
 import errno
-import faulthandler
-import fcntl
-import gc
-import importlib.machinery
-import importlib.util
 import io
 import os
 import re
@@ -44,75 +39,21 @@ import threading
 import time
 import traceback
 
+# Not there of itself where PYTHONSAFEPATH is set; gone again before the
+# application is loaded.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from apppool_preload import Preloader
+from apppool_start import (LoadError, Options, Report, explain, ignore_signals,
+                           import_file, log, log_threads, prepare_interpreter,
+                           set_title)
+
 # What fits into one recv(); also up to where pieces are joined for one send().
 CHUNK = 65536
 # A header longer than this is a broken sender, not a large request.
 MAX_HEADER = 16 * 1024 * 1024
-# One packet on the report socket (README).
-MAX_PACKET = 8000
 # For a request that runs when the pool is gone; the pool itself gives as much.
 LAST_REQUEST_S = 5
-
-
-def log(text):
-    """Write to the log in one piece, whatever became of sys.stderr."""
-    try:
-        os.write(2, text.encode("utf-8", "backslashreplace"))
-    except OSError:
-        pass
-
-
-def log_threads():
-    """Where each thread is just now (SIGABRT)."""
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
-    text = ["wsgi_loader: backtraces of process %d\n" % os.getpid()]
-    for ident, frame in sys._current_frames().items():
-        text.append("Thread %s:\n" % names.get(ident, ident))
-        text += traceback.format_stack(frame)
-    log("".join(text))
-
-
-# --- The pool ---------------------------------------------------------------
-
-class Report:
-    """The socket over which the pool hears how the start went."""
-
-    def __init__(self, fd):
-        os.set_inheritable(fd, False)
-        self._socket = socket.socket(fileno=fd)
-
-    def fileno(self):
-        return self._socket.fileno()
-
-    def ready(self, slot=None):
-        self._send("READY" if slot is None else "READY %d" % slot)
-
-    def failed(self, slot, reason):
-        self._send("FAILED %d %s" % (slot, reason))
-
-    def error(self, text):
-        data = text.encode("utf-8", "backslashreplace") or b"unknown"
-        step = MAX_PACKET - len(b"ERROR ")
-        for start in range(0, len(data), step):
-            self._send_bytes(b"ERROR " + data[start:start + step])
-
-    def receive(self):
-        """The next message, None when the pool is gone."""
-        try:
-            data = self._socket.recv(MAX_PACKET)
-        except ConnectionError:
-            return None
-        return data.decode("ascii", "replace") if data else None
-
-    def _send(self, text):
-        self._send_bytes(text.encode("utf-8", "backslashreplace")[:MAX_PACKET])
-
-    def _send_bytes(self, packet):
-        try:
-            self._socket.send(packet, socket.MSG_NOSIGNAL)
-        except OSError as error:
-            log("wsgi_loader: no pool to report to (%s): %s\n"
-                % (error, packet.decode("utf-8", "replace")))
 
 
 # --- One request ------------------------------------------------------------
@@ -618,7 +559,7 @@ class Server:
             for fd, _ in poll.poll():
                 numbers = os.read(fd, 512) if fd == signals else b""
                 if signal.SIGABRT in numbers:
-                    log_threads()
+                    log_threads("wsgi_loader")
                 if fd != signals or signal.SIGTERM in numbers:
                     self._stop()
         threading.Thread(target=self._leave_in_time, daemon=True,
@@ -793,30 +734,9 @@ class ThreadedServer(Server):
 
 # --- Loading and forking ----------------------------------------------------
 
-class LoadError(Exception):
-    """The application cannot be loaded; the text is for the admin."""
-
-
-class FreshFileLoader(importlib.machinery.SourceFileLoader):
-    """Compiles the startup file each time: the cache in __pycache__ tells
-    files of one size and second apart no better than a restart that follows a
-    deployment at once, and one file is quickly compiled."""
-
-    def get_code(self, fullname):
-        return self.source_to_code(self.get_data(self.path), self.path)
-
-
 def load_application(path):
     """Import the startup file and return its callable."""
-    name = os.path.splitext(os.path.basename(path))[0]
-    if not name.isidentifier() or name in sys.modules:
-        name = "_apppool_application"
-    path = os.path.abspath(path)
-    loader = FreshFileLoader(name, path)
-    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    loader.exec_module(module)
+    module = import_file(path)
     application = getattr(module, "application", None)
     if not callable(application):
         raise LoadError(
@@ -828,199 +748,7 @@ def load_application(path):
     return application
 
 
-def explain(error, path):
-    """The text of an ERROR report: what the admin needs, then all we know."""
-    if isinstance(error, LoadError):
-        return str(error)
-    trace = error.__traceback__
-    while trace and is_ours(trace.tb_frame.f_code.co_filename):
-        trace = trace.tb_next
-    text = "".join(traceback.format_exception(type(error), error, trace))
-    if isinstance(error, SystemExit):
-        return "%s called sys.exit() while it was loaded.\n%s" % (path, text)
-    return "%s could not be loaded.\n%s%s" % (path, missing_module(error), text)
-
-
-def missing_module(error):
-    """What to install, as far as names can tell; "" where it is not that."""
-    while error and not isinstance(error, ModuleNotFoundError):
-        error = error.__cause__
-    name = (error and error.name or "").partition(".")[0]
-    if not name or importlib.util.find_spec(name):
-        return ""       # a part of a package that is there: not for us to say
-    return ("The Python module %s is not installed. %s\n\n"
-            % (name, how_to_install(name)))
-
-
-def how_to_install(name):
-    if sys.prefix != sys.base_prefix:
-        return ("In the application's virtual environment: %s/bin/pip install "
-                "%s" % (sys.prefix, name))
-    package = "python3-" + name.lower().replace("_", "-")
-    return (("On this system it may be in the package %s (apt install %s). "
-             % (package, package)
-             if os.path.exists("/etc/debian_version") else "")
-            + "From PyPI: make a virtual environment, pip install %s there, "
-              "and name its bin/python3 with PoolPython." % name)
-
-
-def is_ours(filename):
-    return filename == __file__ or filename.startswith("<frozen importlib")
-
-
-def warn_of_shared(own):
-    """Say what loading left behind that no fork has, or that all share.
-
-    own: descriptors that are ours.
-    """
-    for thread in threading.enumerate():
-        if thread is not threading.main_thread():
-            warn("started the thread %a, which no process forked from it will "
-                 "have; start it" % thread.name)
-    for fd in sorted(int(name) for name in os.listdir("/proc/self/fd")):
-        what = None if fd <= 2 or fd in own else describe_descriptor(fd)
-        if what:
-            warn("opened %s, which all processes forked from it share; open it"
-                 % what)
-
-
-def warn(what):
-    log("wsgi_loader: warning: loading the application %s in "
-        "os.register_at_fork(after_in_child=...) or say PoolSpawnMethod "
-        "direct\n" % what)
-
-
-def describe_descriptor(fd):
-    """A socket, or a file open for both reading and writing; else None."""
-    try:
-        name = os.readlink("/proc/self/fd/%d" % fd)
-        if name.startswith("socket:"):
-            return describe_socket(fd)
-        mode = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE
-        if mode == os.O_RDWR and stat.S_ISREG(os.fstat(fd).st_mode):
-            return "the file %s for writing" % name
-    except OSError:
-        pass        # closed meanwhile, as the folder's own
-    return None
-
-
-def describe_socket(fd):
-    with socket.socket(fileno=os.dup(fd)) as copy:
-        try:
-            return "a connection to " + address(copy.getpeername())
-        except OSError:
-            return "a socket at " + address(copy.getsockname())
-
-
-def address(name):
-    if isinstance(name, tuple):
-        return "%s port %s" % name[:2]
-    return os.fsdecode(name) or "a socket without a name"
-
-
-class Preloader:
-    """Holds the loaded application and forks serving processes from it."""
-
-    def __init__(self, listeners, report):
-        self._listeners = listeners
-        self._report = report
-        self._waiting = False
-        self._leaving = False
-
-    def run(self):
-        """Fork on demand. Returns the slot in each new serving process,
-        None in the preloader itself once the pool is gone."""
-        warn_of_shared({self._report.fileno(),
-                        *(listener.fileno() for listener in self._listeners)})
-        gc.collect()
-        gc.freeze()     # what is shared now stays shared
-        signal.signal(signal.SIGTERM, self._on_term)
-        self._report.ready()
-        while True:
-            message = self._receive()
-            if message is None:
-                return None
-            word, _, slot = message.partition(" ")
-            if word != "FORK" or not self._is_slot(slot):
-                log("wsgi_loader: unknown message %a\n" % message)
-            elif self._fork(int(slot)):
-                return int(slot)
-
-    def _on_term(self, signum, frame):
-        """Raise only where nobody swallows it, as hooks of os.fork() do."""
-        self._leaving = True
-        if self._waiting:
-            sys.exit(0)
-
-    def _receive(self):
-        self._waiting = True
-        try:
-            return None if self._leaving else self._report.receive()
-        finally:
-            self._waiting = False
-
-    def _is_slot(self, text):
-        return text.isdigit() and int(text) < len(self._listeners)
-
-    def _fork(self, slot):
-        """True in the new process."""
-        sys.stdout.flush()
-        sys.stderr.flush()
-        try:
-            middle = os.fork()
-        except OSError as error:
-            self._report.failed(slot, "fork: %s" % error)
-            return False
-        if not middle:
-            return self._fork_again(slot)
-        try:
-            os.waitpid(middle, 0)
-        except ChildProcessError:
-            pass        # the application ignores SIGCHLD
-        return False
-
-    def _fork_again(self, slot):
-        """In the middle process: it ends, its child is nobody's here."""
-        try:
-            os.setsid()
-            if os.fork():
-                os._exit(0)
-        except OSError as error:
-            self._report.failed(slot, "fork: %s" % error)
-            os._exit(1)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)   # until Server's own
-        for number, listener in enumerate(self._listeners):
-            if number != slot:
-                listener.close()
-        return True
-
-
 # --- Start ------------------------------------------------------------------
-
-class Options:
-    """The command line; whoever calls us is the pool, nobody else."""
-
-    def __init__(self, words):
-        given = dict(zip(words[::2], words[1::2]))
-        self.preload = given["--mode"] == "preload"
-        self.startup_file = given["--startup-file"]
-        self.listen = int(given["--listen"])
-        self.n_listeners = int(given["--listeners"])
-        self.report = int(given["--report"])
-        self.n_threads = int(given.get("--threads", "1"))
-        # --base-uri: nothing in WSGI needs it before the first request.
-
-
-def prepare_interpreter(startup_file):
-    """Make the interpreter look as if it had been started for the file."""
-    own = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [p for p in sys.path if os.path.abspath(p) != own]
-    sys.path.insert(0, os.getcwd())
-    sys.argv[:] = [startup_file]
-    sys.stdout.reconfigure(line_buffering=True)
-    faulthandler.enable()       # a crash in C code leaves a backtrace
-    signal.signal(signal.SIGABRT, lambda *_: log_threads())
-
 
 OWN_SIGNALS = (signal.SIGTERM, signal.SIGABRT, signal.SIGINT)
 
@@ -1045,24 +773,6 @@ def give_signals_back():
     release_signals()
 
 
-def ignore_signals():
-    """By handlers, not SIG_IGN: the application's programs would inherit
-    that. Called after loading, which may have changed them."""
-    signal.signal(signal.SIGINT, lambda *_: None)
-    signal.signal(signal.SIGHUP, lambda *_: None)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-
-
-def set_title(kind):
-    """What ps and top show beside the command line."""
-    title = "%s: %s" % (kind, os.path.basename(os.getcwd()))
-    try:
-        with open("/proc/self/comm", "w") as comm:
-            comm.write(title[:15])
-    except OSError:
-        pass
-
-
 def serve(application, listener, report, n_threads, slot):
     set_title("wsgi")
     if n_threads > 1:
@@ -1075,11 +785,9 @@ def serve(application, listener, report, n_threads, slot):
 def main():
     options = Options(sys.argv[1:])
     report = Report(options.report)
-    listeners = []
-    for fd in range(options.listen, options.listen + options.n_listeners):
-        os.set_inheritable(fd, False)
-        listeners.append(socket.socket(fileno=fd))
+    listeners = options.take_listeners()
     prepare_interpreter(options.startup_file)
+    signal.signal(signal.SIGABRT, lambda *_: log_threads("wsgi_loader"))
     try:
         application = load_application(options.startup_file)
     except BaseException as error:

@@ -393,6 +393,7 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body":
                 repr((sys.path[0], sys.argv, __name__)).encode()})
 """)
-    loader = start("main.py", root=folder)
+    loader = start("main.py", root=folder,
+                   environ={"PYTHONSAFEPATH": "1"})
     assert ast.literal_eval(connect(loader).get("/").body.decode()) == (
         folder, ["main.py"], "main")
