@@ -43,6 +43,8 @@ use constant {
     # is seen when that returns: soon after a request, and once in a while.
     SOON_S     => 1,
     IDLE_S     => 30,
+    # For a request that runs when the pool is gone; the pool gives as much.
+    LAST_REQUEST_S => 5,
 };
 
 my @after_fork;
@@ -710,10 +712,19 @@ sub take_signals {
     $Apppool::Exit::guarded_pid = $$;
     $SIG{TERM} = sub {
         $self->{stopping} = 1;
-        return if $$ == $self->{pid};
+        return $self->leave_in_time if $$ == $self->{pid};
         $SIG{TERM} = 'DEFAULT';
         kill TERM => $$;
     };
+    return;
+}
+
+# What does not end the pool ends; when that is gone, nobody would.
+sub leave_in_time {
+    my ($self) = @_;
+    return if !$self->{report}->has_hung_up;
+    $SIG{ALRM} = sub { POSIX::_exit(1) };
+    alarm Apppool::LAST_REQUEST_S;
     return;
 }
 
@@ -848,6 +859,12 @@ sub drop {
 
 # Holds the loaded application and forks serving processes from it.
 package Apppool::Preloader;
+use Config;
+
+# prctl(2), which perl has no name for, by the first part of its archname.
+my %PRCTL = (x86_64 => 157, aarch64 => 167, riscv64 => 167, loongarch64 => 167,
+    powerpc64le => 171, i386 => 172, i686 => 172, arm => 172, s390x => 172);
+use constant PR_SET_PDEATHSIG => 1;
 
 sub new {
     my ($class, $listeners, $report) = @_;
@@ -885,14 +902,28 @@ sub fork_server {
 sub fork_again {
     my ($self, $slot) = @_;
     POSIX::setsid();
+    my $middle = $$;
     my $server = fork;
     if (!defined $server) { $self->{report}->failed($slot, "fork: $!") }
     POSIX::_exit(defined $server ? 0 : 1) if !defined $server || $server;
     my $listeners = $self->{listeners};
     $_ == $slot or close $listeners->[$_] for 0 .. $#$listeners;
+    ask_for_signal($middle);
     srand;
     Apppool::run_fork_hooks($slot);
     return 1;
+}
+
+# SIGTERM when the master dies, as processes have it that are started directly:
+# inside a request nobody looks at the report socket. The middle process, our
+# parent until it ends, has to be gone.
+sub ask_for_signal {
+    my ($middle) = @_;
+    my ($machine, $system) = split /-/, $Config{archname}, 2;
+    return if !$PRCTL{$machine} || $system !~ /\Alinux(?!-gnux32)/;
+    select undef, undef, undef, 0.0005 while getppid == $middle;
+    syscall $PRCTL{$machine}, PR_SET_PDEATHSIG, POSIX::SIGTERM();
+    return;
 }
 
 # What the forks of a preloader would share without knowing.
