@@ -112,16 +112,18 @@ static void set_or_unset(apr_table_t *env, const char *name, const char *value)
 void script_variables(request_rec *r, const struct script *script,
                       apr_table_t *env)
 {
-    /* Beside REDIRECT_URL php-cgi takes PATH_TRANSLATED for the script, as if
-       it had been called by Action. */
-    bool is_translated = script->path_info[0] != '\0' &&
-                         apr_table_get(env, "REDIRECT_URL") == NULL;
+    bool has_rest = script->path_info[0] != '\0';
 
+    if (has_rest) {
+        /* Beside it php-cgi takes PATH_TRANSLATED for the script, as if Action
+           had called it, or takes PATH_INFO away. */
+        apr_table_unset(env, "REDIRECT_URL");
+    }
     apr_table_setn(env, "SCRIPT_FILENAME", script->filename);
     apr_table_setn(env, "SCRIPT_NAME", script->name);
     set_or_unset(env, "PATH_INFO", script->path_info);
     set_or_unset(env, "PATH_TRANSLATED",
-                 is_translated ? translate(r, script->path_info) : NULL);
+                 has_rest ? translate(r, script->path_info) : NULL);
     apr_table_setn(env, "CONTEXT_PREFIX", ap_context_prefix(r));
     apr_table_setn(env, "CONTEXT_DOCUMENT_ROOT", ap_context_document_root(r));
     apr_table_setn(env, "SERVER_ADMIN", r->server->server_admin);
