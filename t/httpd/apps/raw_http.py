@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An HTTP server that answers with exactly the bytes it is told (a command,
-at descriptor 3). Threads, connections kept.
+at descriptor 3). Threads, connections kept; each that has carried a request and
+is closed adds a byte to the file `closed`.
 
   /echo       what arrived, as JSON
   /say        ?bytes=HEX&step=N&close=1: these bytes, N at a time (0: at once),
@@ -75,6 +76,9 @@ class Connection:
         finally:
             self.file.close()
             self.sock.close()
+            if self.requests > 0:
+                with open("closed", "ab") as file:
+                    file.write(b".")
 
     def one(self):
         """True: the connection can take another request."""
