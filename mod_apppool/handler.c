@@ -29,6 +29,9 @@ APLOG_USE_MODULE(apppool);
 /* Kept connections that turn out closed are replaced so often: a server that
  * closes them without a word leaves one for each thread of this child. */
 #define STALE_MAX 1024
+/* What a process died with, or a kept connection, is asked again so often. */
+#define REPEATS 1
+#define REPEATS_REUSED 3
 /* What no socket takes at once, so that the client is waited for. */
 #define CLIENT_WAITS 65536
 /* What a client that has gone gets in the access log, as elsewhere. */
@@ -53,7 +56,8 @@ struct work {
                                         before, when it began */
     struct notes notes;
     unsigned n_stale;                /* kept connections that were closed */
-    bool was_repeated;               /* after a process died with it */
+    unsigned n_repeated;             /* after a process died with it */
+    bool was_reused;                 /* the connection has carried others */
 };
 
 /* An event of this application: who, what, how long after it began. */
@@ -191,6 +195,7 @@ static apr_status_t get_session(struct work *w,
         progress_tell(w->r, PROGRESS_APP);
         w->timing.spawn += apppool_session_spawn_time(w->session);
         w->pid = apppool_session_pid(w->session);
+        w->was_reused = apppool_session_is_reused(w->session);
         sticky_tell(w->r, w->place, w->found->site.base_uri,
                     apppool_session_sticky(w->session));
     }
@@ -231,7 +236,9 @@ static bool took_too_long(const struct work *w)
 /*
  * Nothing came back. On a connection that took nothing nothing has happened;
  * else only what may happen twice is tried again, and once: a request that
- * ends its process must not end them all.
+ * ends its process must not end them all. Kept connections may all go at the
+ * same moment, with the pool server for one: after those it is tried a little
+ * more often.
  */
 static bool may_try_again(struct work *w)
 {
@@ -241,10 +248,11 @@ static bool may_try_again(struct work *w)
     if (w->exchange.was_stale) {
         return w->n_stale++ < STALE_MAX && body_rewind(&w->body);
     }
-    if (w->was_repeated || !is_idempotent(w->r)) {
+    if (!is_idempotent(w->r) ||
+        w->n_repeated >= (w->was_reused ? REPEATS_REUSED : REPEATS)) {
         return false;
     }
-    w->was_repeated = true;
+    w->n_repeated++;
     return body_rewind(&w->body);
 }
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "admin.h"
@@ -88,6 +89,11 @@ int channel_send(struct channel *channel, const struct wire_message *m)
         log_warn("client pid %ld: %s could not be sent: %s",
                  (long)channel->client->pid, wire_type_name(wire_type(m)),
                  strerror(-rc));
+    }
+    /* Who waits there asks elsewhere. The first channel, where unread RESETs
+     * may pile up, is the whole client. */
+    if (rc < 0 && (rc != -EAGAIN || channel->number != 0)) {
+        shutdown(channel->fd, SHUT_RDWR);
     }
     return rc;
 }

@@ -5,6 +5,7 @@
 #include "engine.h"
 
 #include <apr_general.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,9 @@ static struct engine *engine_new(apr_pool_t *pool)
 
     engine->pool = pool;
     engine->loop = loop_new(pool);
+    if (engine->loop == NULL) {
+        return NULL;
+    }
     engine->clients = apr_hash_make(pool);
     engine->processes = apr_hash_make(pool);
     engine->outlets = apr_hash_make(pool);
@@ -199,8 +203,8 @@ int engine_main(void)
         return 1;
     }
     engine = engine_new(pool);
-    if (engine->loop == NULL || link_open(engine, LINK_FD) < 0) {
-        log_error("fd %d is no socket to a master", LINK_FD);
+    if (engine == NULL || link_open(engine, LINK_FD) < 0) {
+        log_error("the engine cannot start: %s", strerror(errno));
         return 1;
     }
     engine->look = loop_timer_add(engine->loop, LOOK_US, on_look, engine);

@@ -105,7 +105,7 @@ static void flush(struct engine *engine)
     struct link_packet *packet;
 
     while ((packet = STAILQ_FIRST(&engine->link_queue)) != NULL) {
-        if (wire_send(engine->link, &packet->message) == -EAGAIN) {
+        if (wire_is_for_later(wire_send(engine->link, &packet->message))) {
             break;
         }
         STAILQ_REMOVE_HEAD(&engine->link_queue, next);
@@ -196,11 +196,14 @@ static void link_send(struct engine *engine, struct wire_message *m)
     if (STAILQ_EMPTY(&engine->link_queue)) {
         rc = wire_send(engine->link, m);
     }
-    if (rc == -EAGAIN) {
+    if (wire_is_for_later(rc)) {
         enqueue(engine, m);
-    } else if (rc < 0 && rc != -EPIPE) {
-        log_error("%s to the master: %s", wire_type_name(wire_type(m)),
-                  strerror(-rc));
+    } else if (rc < 0) {
+        if (rc != -EPIPE) {
+            log_error("%s to the master: %s", wire_type_name(wire_type(m)),
+                      strerror(-rc));
+        }
+        engine_end(engine); /* the next one is told everything anew */
     }
     wire_message_clear(m);
 }

@@ -90,7 +90,8 @@ static void on_write(struct master *m)
 {
     struct link_packet *packet = STAILQ_FIRST(&m->link_queue);
 
-    while (packet != NULL && wire_send(m->link, &packet->message) != -EAGAIN) {
+    while (packet != NULL &&
+           !wire_is_for_later(wire_send(m->link, &packet->message))) {
         packet_free(m, packet);
         packet = STAILQ_FIRST(&m->link_queue);
     }
@@ -185,11 +186,14 @@ void engine_link_send(struct master *m, struct wire_message *msg)
     if (m->link >= 0) {
         rc = STAILQ_EMPTY(&m->link_queue) ? wire_send(m->link, msg) : -EAGAIN;
     }
-    if (rc == -EAGAIN) {
+    if (wire_is_for_later(rc)) {
         enqueue(m, msg);
-    } else if (rc < 0 && rc != -EPIPE) {
-        log_error("%s to the engine: %s", wire_type_name(wire_type(msg)),
-                  strerror(-rc));
+    } else if (rc < 0) {
+        if (rc != -EPIPE) {
+            log_error("%s to the engine: %s", wire_type_name(wire_type(msg)),
+                      strerror(-rc));
+        }
+        engine_keeper_lost(m); /* what misses a message knows half of it */
     }
     wire_message_clear(msg);
 }

@@ -167,7 +167,10 @@ static int run_master(struct master_options *options)
         options->spawn_server = find_spawn_server();
     }
     log_open("master", LOG_LEVEL_NOTICE);
-    apr_initialize();
+    if (apr_initialize() != APR_SUCCESS) {
+        log_error("the pool server cannot start: no memory");
+        return 1;
+    }
     status = master_run(options);
     apr_terminate();
     return status;

@@ -227,13 +227,17 @@ static int reserve_tool_fd(void)
 }
 
 /* What is done once in the life of the process. */
-static void take_place(struct master *m)
+static int take_place(struct master *m)
 {
     m->null_fd = fd_duplicate(MASTER_TOOL_FD); /* still /dev/null */
+    if (m->null_fd < 0) {
+        return m->null_fd;
+    }
     limits_raise_nofile(m);
     limits_lower_oom_score(m);
     limits_choose_engine_user(m);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    return 0;
 }
 
 static int take_place_of_before(struct master *m)
@@ -242,7 +246,7 @@ static int take_place_of_before(struct master *m)
 
     m->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     log_to(m->current.log_fd);
-    return rc;
+    return rc == 0 && m->null_fd < 0 ? -errno : rc;
 }
 
 static int master_open(struct master *m)
@@ -253,7 +257,7 @@ static int master_open(struct master *m)
     if (m->options.resume >= 0) {
         rc = take_place_of_before(m);
     } else {
-        take_place(m);
+        rc = take_place(m);
     }
     if (rc == 0) {
         rc = open_parent(m);

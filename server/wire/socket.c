@@ -135,7 +135,8 @@ int packet_receive(int fd, void *bytes, size_t size, struct packet *packet)
          * ECONNRESET before what it had sent; it is told once. */
     } while (len < 0 && (errno == EINTR || errno == ECONNRESET));
     if (len < 0) {
-        return -errno;
+        /* No memory for it now: it is still there, and the loop comes back. */
+        return errno == ENOMEM || errno == ENOBUFS ? -EAGAIN : -errno;
     }
     take_control(packet, &msg);
     packet->len = (size_t)len;
@@ -164,6 +165,12 @@ int wire_send(int fd, const struct wire_message *m)
         }
     }
     return packet_send(fd, m->data, m->len, m->fds, m->n_fds);
+}
+
+int wire_is_for_later(int rc)
+{
+    return rc == -EAGAIN || rc == -ENOMEM || rc == -ENOBUFS ||
+           rc == -ETOOMANYREFS;
 }
 
 int wire_receive(int fd, struct wire_message *m, unsigned senders,

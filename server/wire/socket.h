@@ -20,6 +20,10 @@ int wire_pair(int ends[2]);
 /* Ask the kernel to name the sender of what arrives on fd. 0 or -errno. */
 int wire_pass_credentials(int fd);
 
+/* Did wire_send() fail for the moment only: a full queue, no memory, too many
+ * descriptors under way? Then the message can be sent later. */
+int wire_is_for_later(int rc);
+
 /*
  * Send m with copies of its descriptors; m keeps and owns what it had.
  * 0, -EAGAIN (the peer's queue is full; nothing was sent), -EPIPE (peer gone),

@@ -88,11 +88,15 @@ class Disturber:
 
     # -- what is done -------------------------------------------------------
 
+    def status(self):
+        """There may be no server just now to say it."""
+        return eventually(self.h.status, 15, "the status page")
+
     def engine(self):
-        return Proc(self.h.status()["server"]["engine"])
+        return Proc(self.status()["server"]["engine"])
 
     def serving(self):
-        return [p["pid"] for app in self.h.status()["applications"]
+        return [p["pid"] for app in self.status()["applications"]
                 for p in app["processes"] if p["pid"]]
 
     def graceful(self):

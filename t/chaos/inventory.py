@@ -19,7 +19,7 @@ class Inventory:
         self.master = self._of(h.master)
         self.engine = self._of(Proc(status["server"]["engine"]))
         self.pool = len([p for p in h.everything() if p.alive])
-        self.shared = sorted(p.name for p in Path("/dev/shm").iterdir())
+        self.shared = sorted(p.name for p in Path("/dev/shm").glob("apppool*"))
         self.runtime = sorted(p.name for p in (h.folder / "run").iterdir())
         self.zombies = [p for p in h.everything() if p.entry.state == "Z"]
 
