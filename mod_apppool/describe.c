@@ -2,12 +2,14 @@
 /*
  * describe.c - see describe.h.
  *
- *   {"version": 1, "httpd": {...}, "settings": [SETTING...],
+ *   {"version": 1, "httpd": {...},
+ *    "settings": [SAID...], "defaults": [DEFAULT...],  of the whole server
  *    "applications": [{"number", "root", "type", "server", "file", "line",
- *                      "settings": [SETTING...]}]}
+ *                      "settings": [SAID...]}], "app_defaults": [DEFAULT...]}
  *
- * A SETTING has "directive", then "args", "file" and "line" where it was said,
- * else "default": what its help says of it.
+ * SAID has "directive", "args", "file" and "line"; DEFAULT "directive" and
+ * "default", what its help says of it, for where it is not said. With thousands
+ * of applications the defaults stand there once only.
  */
 #include "describe.h"
 
@@ -79,7 +81,12 @@ static void add_said(json_t *list, const apr_array_header_t *all,
     }
 }
 
-/* once: those of the whole server, else those of a place. */
+/* once: of the whole server, else of a place. */
+static bool is_of(const command_rec *command, bool once)
+{
+    return (command->req_override == RSRC_CONF) == once;
+}
+
 static json_t *settings(const apr_array_header_t *said, const server_rec *s,
                         bool once)
 {
@@ -87,13 +94,20 @@ static json_t *settings(const apr_array_header_t *said, const server_rec *s,
     const command_rec *command;
 
     for (command = apppool_commands; command->name != NULL; command++) {
-        size_t before = json_array_size(list);
-
-        if ((command->req_override == RSRC_CONF) != once) {
-            continue;
+        if (is_of(command, once)) {
+            add_said(list, said, command->name, s);
         }
-        add_said(list, said, command->name, s);
-        if (json_array_size(list) == before) {
+    }
+    return list;
+}
+
+static json_t *defaults(bool once)
+{
+    json_t *list = json_array();
+    const command_rec *command;
+
+    for (command = apppool_commands; command->name != NULL; command++) {
+        if (is_of(command, once)) {
             json_array_append_new(list, default_setting(command));
         }
     }
@@ -165,9 +179,11 @@ int describe(apr_pool_t *p, const server_rec *s,
              const struct definitions *definitions, int *fd_r)
 {
     json_t *description = json_pack(
-        "{s:i, s:o, s:o, s:o}", "version", 1, "httpd", httpd(p),
+        "{s:i, s:o, s:o, s:o, s:o, s:o}", "version", 1, "httpd", httpd(p),
         "settings", settings(config_once(s)->said, s, true),
-        "applications", applications(p, definitions));
+        "defaults", defaults(true),
+        "applications", applications(p, definitions),
+        "app_defaults", defaults(false));
     int rc = description ? write_sealed(description, fd_r) : -ENOMEM;
 
     json_decref(description);

@@ -30,18 +30,31 @@ static void show_setting(FILE *out, const json_t *setting)
     fprintf(out, ":%.0f\n", show_number(setting, "line"));
 }
 
-static void show_settings(FILE *out, const json_t *settings)
+static int is_said(const json_t *settings, const char *directive)
 {
     const json_t *setting;
     size_t i;
 
     json_array_foreach(settings, i, setting) {
-        if (*show_string(setting, "file") != '\0') {
-            show_setting(out, setting);
+        if (strcmp(show_string(setting, "directive"), directive) == 0) {
+            return 1;
         }
     }
+    return 0;
+}
+
+/* What was said, then what was not. */
+static void show_settings(FILE *out, const json_t *settings,
+                          const json_t *defaults)
+{
+    const json_t *setting;
+    size_t i;
+
     json_array_foreach(settings, i, setting) {
-        if (*show_string(setting, "file") == '\0') {
+        show_setting(out, setting);
+    }
+    json_array_foreach(defaults, i, setting) {
+        if (!is_said(settings, show_string(setting, "directive"))) {
             show_setting(out, setting);
         }
     }
@@ -61,7 +74,7 @@ static void show_app(FILE *out, const json_t *app)
         fprintf(out, ":%.0f)", show_number(app, "line"));
     }
     fputc('\n', out);
-    show_settings(out, json_object_get(app, "settings"));
+    show_settings(out, json_object_get(app, "settings"), NULL);
 }
 
 void show_config(FILE *out, const json_t *config)
@@ -75,8 +88,11 @@ void show_config(FILE *out, const json_t *config)
     fputs(", PidFile ", out);
     show_clean(out, show_string(httpd, "pid_file"), 0);
     fputs("\n\nThe whole server\n", out);
-    show_settings(out, json_object_get(config, "settings"));
+    show_settings(out, json_object_get(config, "settings"),
+                  json_object_get(config, "defaults"));
     json_array_foreach(json_object_get(config, "applications"), i, app) {
         show_app(out, app);
     }
+    fputs("\nWhere an application's places say nothing\n", out);
+    show_settings(out, NULL, json_object_get(config, "app_defaults"));
 }

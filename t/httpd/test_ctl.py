@@ -135,16 +135,16 @@ def test_config_of_one_application_does_not_have_anothers_settings(scene):
     told = {a["root"]: {s["directive"]: s.get("args") for s in a["settings"]}
             for a in config["applications"]}
     assert told[str(h.good.app.root)]["PoolMaxPerApp"] == "1"
-    assert told[str(h.bad.app.root)]["PoolMaxPerApp"] is None
+    assert "PoolMaxPerApp" not in told[str(h.bad.app.root)]
+    assert "PoolMaxPerApp" in {d["directive"] for d in config["app_defaults"]}
     assert config["httpd"]["server_root"] == str(h.folder)
 
 
 def test_every_directive_is_in_the_configuration_shown(scene):
     h = scene
     config = json.loads(said(h, "config", "--json"))
-    shown = {s["directive"] for s in config["settings"]}
-    for app in config["applications"]:
-        shown |= {s["directive"] for s in app["settings"]}
+    shown = {d["directive"] for kind in ("defaults", "app_defaults")
+             for d in config[kind] if d["default"]}
     listing = subprocess.run(
         [*h._command(), "-L"], stdout=subprocess.PIPE, text=True,
         stderr=subprocess.DEVNULL, timeout=20, env=h._environment()).stdout
