@@ -50,6 +50,7 @@ def pytest_generate_tests(metafunc):
 
 def pytest_collection_modifyitems(config, items):
     matrix.deselect(config, items)
+    matrix.note_cases(items)
 
 
 def pytest_runtest_setup(item):
@@ -107,15 +108,19 @@ def shared(request, stage, mpm, as_user):
     if mpm != "prefork":
         modules.append("http2")
         lines.append("Protocols h2c http/1.1")
-    with Httpd(mpm=mpm, as_user=as_user, module=gateway.module,
-               modules=modules) as h:
+    h = Httpd(mpm=mpm, as_user=as_user, module=gateway.module, modules=modules)
+    try:
+        h.timeout = gateway.timeout
         h.conf = "\n".join([gateway.main(h), *lines])
         matrix.add_probes(h, gateway, module)
         if hasattr(module, "setup_shared"):
             module.setup_shared(h)
+        h.conf = gateway.lines(h.conf)
         gateway.before_start(h)
         yield h.start()
-    gateway.after_stop()
+    finally:
+        gateway.after_stop()
+        h.close(check=gateway.module)
 
 
 @pytest.fixture

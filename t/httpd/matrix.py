@@ -15,6 +15,7 @@ than in `make check-full` (--matrix=full). Its marks say which:
 """
 
 import http.client
+import re
 
 import pytest
 
@@ -124,6 +125,15 @@ def generate(metafunc):
                              scope="module")
 
 
+def note_cases(items):
+    """Write into the report which case a test is about."""
+    for item in items:
+        found = re.match(r"BEHAVIOUR ([\d, ]+)",
+                         item.function.__doc__ or "")
+        if found:
+            item.user_properties.append(("behaviour", found[1]))
+
+
 def deselect(config, items):
     """Leave out what does not belong to this run."""
     peer = config.getoption("peer") != "apppool"
@@ -163,6 +173,7 @@ class Probe(Site):
 
     def request(self, method, target, body=None, headers=(), **options):
         options.setdefault("version", self.version)
+        options.setdefault("timeout", self.httpd.timeout)
         return super().request(method, target, body, headers, **options)
 
     def at(self, vhost):
@@ -229,7 +240,7 @@ class Probes:
         """(application, the lines that its vhosts need)"""
         app = self._h.app(name, language.name, language.code)
         lines = self._gateway.vhost(app, language, processes)
-        return app, f"{lines}\n{self._conf}\n"
+        return app, f"{lines}\n{self._gateway.lines(self._conf)}\n"
 
 
 def add_probes(h, gateway, module):
@@ -250,8 +261,9 @@ def add_probes(h, gateway, module):
             extra = extra.replace("@NAME@", name) \
                 .replace("@ROOT@", str(app.root)) \
                 .replace("@FOLDER@", str(h.folder))
-            h.vhosts[name, vhost] = h.vhost(app, name=f"{vhost}.{name}.test",
-                                            extra=lines + extra)
+            h.vhosts[name, vhost] = h.vhost(
+                app, name=f"{vhost}.{name}.test",
+                extra=lines + gateway.lines(extra))
         if hasattr(module, "vhosts"):
             more = module.vhosts(h, app, language, lines)
             h.vhosts.update({(name, key): site for key, site in more.items()})

@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """What stands between httpd and an application: mod_apppool, or one of its
-peers, whose configuration is made here so that the same tests can ask it."""
+peers, configured here so that the same tests can ask it."""
+
+import shutil
+import subprocess
+
+from . import users
+from .config import module_path
+from .wait import eventually
 
 
 class Pool:
     """mod_apppool itself."""
 
-    name = "mod_apppool"
     languages = None        # all
     module = True
     modules = ()
+    timeout = 30
 
     def main(self, _h):
         """Lines for the main server."""
@@ -20,6 +27,10 @@ class Pool:
         limit = f"PoolMaxPerApp {processes}" if processes else ""
         return f"{language.conf}\n{limit}"
 
+    def lines(self, text):
+        """What of a test's own lines this gateway understands."""
+        return text
+
     def before_start(self, _h):
         """Whatever has to run beside httpd."""
 
@@ -27,4 +38,147 @@ class Pool:
         """The end of it."""
 
 
-GATEWAYS = {"apppool": Pool}
+class Peer(Pool):
+    """Another gateway: at most four processes, patience for a hang short."""
+
+    module = False
+    timeout = 6
+    usual = 4
+
+    def main(self, _h):
+        return ""
+
+    def lines(self, text):
+        return "\n".join(line for line in text.splitlines()
+                         if not line.strip().startswith("Pool"))
+
+
+class Passenger(Peer):
+    languages = ("wsgi", "rack")
+    modules = ("passenger",)
+
+    def main(self, h):
+        (h.folder / "run/passenger").mkdir()
+        return f"""
+PassengerRoot /usr/lib/ruby/vendor_ruby/phusion_passenger/locations.ini
+PassengerPython /usr/bin/python3
+PassengerDefaultRuby /usr/bin/ruby
+PassengerMaxPoolSize 40
+PassengerInstanceRegistryDir {h.folder}/run/passenger
+PassengerDisableSecurityUpdateCheck on
+PassengerLogLevel 2"""
+
+    def vhost(self, app, language, processes=None):
+        return f"PassengerEnabled on\nPassengerAppRoot {app.root}\n" \
+               f"PassengerMaxInstancesPerApp {processes or self.usual}"
+
+
+class ModWsgi(Peer):
+    """Its daemon mode."""
+
+    languages = ("wsgi",)
+    modules = ("wsgi",)
+
+    def main(self, h):
+        self._h = h
+        return f"WSGISocketPrefix {h.folder}/run/wsgi"
+
+    def vhost(self, app, language, processes=None):
+        group = app.root.name
+        self._h.conf += (
+            f"\nWSGIDaemonProcess {group} threads=1 user={app.user} "
+            f"processes={processes or self.usual} home={app.root}")
+        return f"""
+            WSGIProcessGroup {group}
+            WSGIApplicationGroup %{{GLOBAL}}
+            WSGIPassAuthorization On
+            WSGIScriptAlias / {app.root}/{language.startup}"""
+
+
+class ModFcgid(Peer):
+    languages = ("fastcgi",)
+    modules = ("fcgid",)
+
+    def main(self, h):
+        return f"""
+FcgidIPCDir {h.folder}/run/fcgid
+FcgidProcessTableFile {h.folder}/run/fcgid_shm
+FcgidMaxRequestLen 5000000000
+FcgidMinProcessesPerClass 0"""
+
+    def vhost(self, app, language, processes=None):
+        app.root.chmod(0o777)       # its programs run as httpd does
+        return f"""
+            FcgidMaxProcessesPerClass {processes or self.usual}
+            Alias "/" "{app.root}/{language.startup}/"
+            <Directory "{app.root}">
+                SetHandler fcgid-script
+                Options +ExecCGI
+            </Directory>
+            <Location />
+                CGIPassAuth On
+            </Location>"""
+
+
+class ModProxyHttp(Peer):
+    """gunicorn and puma behind httpd's own proxy."""
+
+    languages = ("wsgi", "rack")
+    modules = ("proxy", "proxy_http")
+    commands = {
+        "wsgi": ("gunicorn", "-w", "{n}", "-b", "unix:{socket}",
+                 "passenger_wsgi:application"),
+        "rack": ("puma", "-q", "-e", "production", "-w", "{n}", "-t", "1:1",
+                 "-b", "unix://{socket}", "config.ru")}
+
+    def __init__(self):
+        self._wanted, self._running = {}, []
+
+    def vhost(self, app, language, processes=None):
+        socket = app.root / "socket"
+        self._wanted[socket] = [
+            word.format(n=processes or self.usual, socket=socket)
+            for word in self.commands[language.name]], app
+        return f"""
+            ProxyPass "/" "unix:{socket}|http://{app.root.name}/"
+            ProxyPreserveHost On"""
+
+    def before_start(self, h):
+        for socket, (command, app) in self._wanted.items():
+            become = {}
+            if users.is_root():
+                uid, gid = users.ids(app.user)
+                become = {"user": uid, "group": gid, "extra_groups": []}
+            with open(h.folder / "logs/helpers.log", "ab") as log:
+                self._running.append(subprocess.Popen(
+                    command, cwd=app.root, stdin=subprocess.DEVNULL,
+                    stdout=log, stderr=log, umask=0,
+                    env={"PATH": "/usr/bin:/bin", "HOME": str(app.root),
+                         "PYTHONDONTWRITEBYTECODE": "1"}, **become))
+            eventually(socket.exists, 30, f"{command[0]} listens")
+            socket.chmod(0o777)
+
+    def after_stop(self):
+        for helper in self._running:
+            helper.terminate()
+        for helper in self._running:
+            try:
+                helper.wait(10)
+            except subprocess.TimeoutExpired:
+                helper.kill()
+                helper.wait()
+
+
+GATEWAYS = {"apppool": Pool, "passenger": Passenger, "mod_wsgi": ModWsgi,
+            "mod_fcgid": ModFcgid, "mod_proxy_http": ModProxyHttp}
+
+
+def missing(name):
+    """What a gateway needs and this machine has not; empty: nothing."""
+    gateway = GATEWAYS[name]
+    lacks = [f"mod_{module}" for module in gateway.modules
+             if not module_path(module).exists()]
+    if gateway is ModProxyHttp:
+        lacks += [command[0] for command in ModProxyHttp.commands.values()
+                  if not shutil.which(command[0])]
+    return lacks

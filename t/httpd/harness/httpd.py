@@ -76,6 +76,7 @@ class Httpd:
                  modules=(), mpm_conf=None, allow_log=None, stage=None,
                  arguments=("-DFOREGROUND",), address=None, prefix=()):
         self.mpm = mpm
+        self.timeout = client.TIMEOUT_S     # of a client's patience
         self.as_user = as_user if users.is_root() else None
         self.conf = conf
         self._arguments = list(arguments)
@@ -168,10 +169,10 @@ class Httpd:
     def post(self, *args, **options):
         return self.sites[0].post(*args, **options)
 
-    def connect(self, timeout=client.TIMEOUT_S):
+    def connect(self, timeout=None):
         """A raw connection, as a context manager."""
         self.start()
-        return client.RawConnection(self.address, timeout)
+        return client.RawConnection(self.address, timeout or self.timeout)
 
     def raw(self, data, half_close=False):
         """Send bytes, and return all that comes until the end."""
