@@ -128,11 +128,9 @@ static bool is_promised(void *baton, uint16_t port)
 /* A command that has $PORT in a word cannot take its socket over. */
 static bool wants_port(const struct definition *d)
 {
-    size_t len;
-    const char *at = wire_get_text(&d->message, FIELD_COMMAND, &len);
-    const char *end = at + len;
+    const char *at = NULL;
 
-    for (; at != NULL && at < end; at += strlen(at) + 1) {
+    while ((at = wire_list_next(&d->message, FIELD_COMMAND, at)) != NULL) {
         if (strstr(at, "$PORT") != NULL) {
             return true;
         }

@@ -112,11 +112,11 @@ static const char *loader_path(const struct spawn *spawn)
 static const char *find_interpreter(const struct spawn *spawn)
 {
     const struct app_type *type = app_type(spawn->type);
-    size_t name_len = strlen(type->directive), len;
-    const char *at = wire_get_text(&spawn->define, FIELD_INTERPRETERS, &len);
-    const char *end = at + len;
+    size_t name_len = strlen(type->directive);
+    const char *at = NULL;
 
-    for (; at != NULL && at < end; at += strlen(at) + 1) {
+    while ((at = wire_list_next(&spawn->define, FIELD_INTERPRETERS, at)) !=
+           NULL) {
         if (strncmp(at, type->directive, name_len) == 0 &&
             at[name_len] == '=') {
             return at + name_len + 1;
@@ -230,11 +230,9 @@ static void place_listener(const struct spawn *spawn)
 static _Noreturn void run_command(const struct spawn *spawn)
 {
     struct words words = { .list = NULL };
-    size_t len;
-    const char *at = wire_get_text(&spawn->define, FIELD_COMMAND, &len);
-    const char *end = at + len;
+    const char *at = NULL;
 
-    for (; at != NULL && at < end; at += strlen(at) + 1) {
+    while ((at = wire_list_next(&spawn->define, FIELD_COMMAND, at)) != NULL) {
         add(&words, fill_in_port(spawn, at));
     }
     if (words.n == 0) {

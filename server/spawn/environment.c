@@ -68,11 +68,9 @@ static bool is_fixed(const char *variable)
 static void set_list(struct variables *v, const struct wire_message *m,
                      enum wire_field field)
 {
-    size_t len;
-    const char *at = wire_get_text(m, field, &len);
-    const char *end = at + len;
+    const char *at = NULL;
 
-    while (at != NULL && at < end) {
+    while ((at = wire_list_next(m, field, at)) != NULL) {
         if (strchr(at, '=') != NULL && !is_fixed(at)) {
             char *variable = strdup(at);
 
@@ -81,7 +79,6 @@ static void set_list(struct variables *v, const struct wire_message *m,
             }
             set(v, variable);
         }
-        at += strlen(at) + 1;
     }
 }
 

@@ -97,15 +97,13 @@ static void name_root(struct spawn *spawn, const char *path)
 
 static bool is_allowed(const struct spawn *spawn)
 {
-    size_t len;
-    const char *pattern = wire_get_text(&spawn->rules, FIELD_ALLOW_ROOTS, &len);
-    const char *end = pattern + len;
+    const char *pattern = NULL;
 
-    while (pattern != NULL && pattern < end) {
+    while ((pattern = wire_list_next(&spawn->rules, FIELD_ALLOW_ROOTS,
+                                     pattern)) != NULL) {
         if (fnmatch(pattern, spawn->root, FNM_PATHNAME | FNM_PERIOD) == 0) {
             return true;
         }
-        pattern += strlen(pattern) + 1;
     }
     return false;
 }

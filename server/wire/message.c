@@ -308,6 +308,17 @@ const char *wire_get_text(const struct wire_message *m, enum wire_field f,
     return m->offset[f] == 0 ? NULL : (const char *)m->data + m->offset[f];
 }
 
+const char *wire_list_next(const struct wire_message *m, enum wire_field f,
+                           const char *before)
+{
+    size_t len;
+    const char *first = wire_get_text(m, f, &len);
+    const char *next = before == NULL ? first : before + strlen(before) + 1;
+
+    assert(field_rules[f].kind == KIND_LIST);
+    return first == NULL || next >= first + len ? NULL : next;
+}
+
 int wire_take_fd(struct wire_message *m, unsigned i)
 {
     int fd = -1;

@@ -88,6 +88,13 @@ uint64_t wire_get_u64(const struct wire_message *m, enum wire_field f,
 const char *wire_get_text(const struct wire_message *m, enum wire_field f,
                           size_t *len_r);
 
+/*
+ * The text of a LIST that follows `before` (NULL: the first); NULL: there is no
+ * more, or no such field. Borrowed from m.
+ */
+const char *wire_list_next(const struct wire_message *m, enum wire_field f,
+                           const char *before);
+
 /* Take the i-th descriptor over; -1 if there is none (left). */
 int wire_take_fd(struct wire_message *m, unsigned i);
 

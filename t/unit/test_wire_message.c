@@ -459,6 +459,27 @@ START_TEST(field_twice_or_padding_or_nul_is_refused)
 }
 END_TEST
 
+START_TEST(texts_of_a_list_come_one_after_another)
+{
+    struct wire_message m;
+    const char *text;
+
+    wire_message_init(&m);
+    wire_message_begin(&m, MSG_DEFINE, 1);
+    ck_assert_ptr_null(wire_list_next(&m, FIELD_COMMAND, NULL));
+    ck_assert_int_eq(wire_put_bytes(&m, FIELD_COMMAND, "one\0\0three\0", 11),
+                     0);
+    text = wire_list_next(&m, FIELD_COMMAND, NULL);
+    ck_assert_str_eq(text, "one");
+    text = wire_list_next(&m, FIELD_COMMAND, text);
+    ck_assert_str_eq(text, "");
+    text = wire_list_next(&m, FIELD_COMMAND, text);
+    ck_assert_str_eq(text, "three");
+    ck_assert_ptr_null(wire_list_next(&m, FIELD_COMMAND, text));
+    wire_message_clear(&m);
+}
+END_TEST
+
 START_TEST(messages_are_loaded_one_after_another)
 {
     struct wire_message m, loaded;
@@ -520,6 +541,7 @@ int main(void)
     tcase_add_test(c, header_must_be_right);
     tcase_add_test(c, field_heads_must_be_right);
     tcase_add_test(c, field_twice_or_padding_or_nul_is_refused);
+    tcase_add_test(c, texts_of_a_list_come_one_after_another);
     tcase_add_test(c, messages_are_loaded_one_after_another);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
