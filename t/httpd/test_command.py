@@ -120,6 +120,21 @@ def test_the_whole_process_group_of_a_command_ends_with_the_pool(command):
     assert not left
 
 
+@pytest.mark.parametrize("line", ["python3 server.py",
+                                  "python3 server.py $PORT"])
+def test_a_command_outlives_the_engine_and_a_graceful_restart(command, line):
+    site = command(line)
+    h = site.httpd
+    pid = site.get().json["pid"]
+    engine = h.status()["server"]["engine"]
+    os.kill(engine, signal.SIGKILL)
+    eventually(lambda: h.status()["server"]["engine"] not in (0, engine))
+    assert site.get().json["pid"] == pid
+    h.graceful()
+    assert site.get().json["pid"] == pid
+    assert h.processes_of(site.app) == [pid]
+
+
 # -- servers that nobody here wrote ------------------------------------------------
 
 FILES = {

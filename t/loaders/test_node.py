@@ -256,7 +256,7 @@ def test_sigabrt_shows_what_is_worked_on_and_goes_on(start):
 @pytest.mark.parametrize("code, words", [
     ("require('nonsuch/part');", ["app.js could not be loaded", "app.js:1",
                                   "npm install nonsuch"]),
-    ("import x from '@some/where/part';", ["npm install @some/where"]),
+    ("require('@some/where/part');", ["npm install @some/where"]),
     ("(async () => { throw new Error('rejected'); })();", ["rejected"]),
     ("throw {odd: 1};", ["odd: 1"]),
     ("let x = ;", ["SyntaxError", "app.js:1"]),

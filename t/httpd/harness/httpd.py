@@ -66,15 +66,13 @@ class Httpd:
     mpm_conf the MPM's directives, in place of the usual ones
     arguments  of httpd's command line, in place of -DFOREGROUND
     allow_log  regular expression: alarming log lines that are expected
-    address  (host, port) to listen at, instead of a free port of this host
-    prefix   words before httpd's own: "ip netns exec NAME"
     """
 
     instances = []      # open ones, and those the running test closed
 
     def __init__(self, mpm="event", as_user=None, module=True, conf="",
                  modules=(), mpm_conf=None, allow_log=None, stage=None,
-                 arguments=("-DFOREGROUND",), address=None, prefix=()):
+                 arguments=("-DFOREGROUND",)):
         self.mpm = mpm
         self.timeout = client.TIMEOUT_S     # of a client's patience
         self.as_user = as_user if users.is_root() else None
@@ -89,14 +87,13 @@ class Httpd:
         self.final_log = ""
         self._modules = modules
         self._mpm_conf = mpm_conf
-        self._prefix = prefix
         self.stage = (stage or stage_of_environment()) if module else None
         self._process = None
         self._vhosts = []
         self._descriptors = _own_descriptors()
         self._foreign = set(procs.below(os.getpid()))
         self._make_folder()
-        self.address = address or ("127.0.0.1", _free_port())
+        self.address = ("127.0.0.1", _free_port())
         self.log = LogFile(self.folder / "logs/error.log")
         self.access_log = LogFile(self.folder / "logs/access.log")
         self.console = LogFile(self.folder / "logs/console")
@@ -186,12 +183,12 @@ class Httpd:
 
     def write_conf(self):
         text = config.main_conf(
-            self.folder, _shown(self.address), self.mpm,
+            self.folder, self.address[1], self.mpm,
             ("www-data", "www-data") if self.runs_as_root else None,
             self._modules, self.stage, self.conf, self._mpm_conf)
         vhosts = "".join(self._vhosts)
         if self.stage:
-            vhosts += config.status_vhost(_shown(self.address), self.folder,
+            vhosts += config.status_vhost(self.address[1], self.folder,
                                           STATUS_HOST)
         path = self.folder / "httpd.conf"
         path.write_text(text + vhosts)
@@ -395,7 +392,7 @@ class Httpd:
                 users.give(path, self.as_user)
 
     def _command(self):
-        return [*self._prefix, str(config.httpd_program()), "-d", str(self.folder),
+        return [str(config.httpd_program()), "-d", str(self.folder),
                 "-f", str(self.write_conf())]
 
     def _identity(self):
