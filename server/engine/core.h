@@ -72,6 +72,10 @@ struct core_ops {
     /* Lend the process to the waiter, who has left the queue. */
     void (*hand_out)(void *baton, struct core_waiter *waiter,
                      struct core_process *process);
+    /* Is it cheaper to lend the process to this waiter than to others? Asked
+     * where the app's limits say exclusive; may be NULL. Decides nothing. */
+    bool (*prefers)(void *baton, struct core_process *process,
+                    struct core_waiter *waiter);
     /* The waiter has left the queue with nothing. text: NULL or borrowed. */
     void (*refuse)(void *baton, struct core_waiter *waiter,
                    enum core_refusal why, const char *text,
@@ -106,6 +110,8 @@ struct core_app_limits {
     unsigned concurrency;   /* requests at once in a process; 0 = unlimited */
     unsigned memory_mib;
     int64_t max_request_us, queue_timeout_us, start_timeout_us;
+    bool exclusive;         /* its processes change clients at a price: see
+                               prefers() */
     bool smart;             /* by preloader */
     bool pre_start, not_rolling;
 };

@@ -22,6 +22,10 @@
 
 /* Between SIGTERM and SIGKILL; for a failed start to end of its own. */
 #define CORE_PATIENCE_US (5 * CORE_SECOND)
+/* Who came so soon after the first in line may be served before it, where that
+ * saves a change of clients; and how many are looked at. */
+#define CORE_NEAR_US 2000
+#define CORE_NEAR_MOST 32
 /* Between SIGABRT and SIGKILL: time for the backtraces to reach the log. */
 #define CORE_ABORT_US (1 * CORE_SECOND)
 /* For an abandoned request to end where no PoolMaxRequestTime says it. */

@@ -123,6 +123,9 @@ static void apply_type(struct definition *d)
         d->limits.concurrency = app_type_concurrency(
             d->type, (enum apppool_protocol)d->protocol, d->threads);
     }
+    d->limits.exclusive = d->protocol == PROTOCOL_FASTCGI ||
+                          (d->protocol == 0 &&
+                           type->protocol == PROTOCOL_FASTCGI);
     d->limits.smart = type->can_be_smart && d->method != SPAWN_DIRECT &&
                       (d->method == SPAWN_SMART || !type->is_usually_direct);
 }

@@ -44,6 +44,13 @@ static void on_hand_out(void *baton, struct core_waiter *waiter,
     lend_hand_out(baton, waiter, core_process_baton(process));
 }
 
+static bool on_prefers(void *baton, struct core_process *process,
+                       struct core_waiter *waiter)
+{
+    (void)baton;
+    return lend_has_connection(waiter, core_process_baton(process));
+}
+
 static void on_refuse(void *baton, struct core_waiter *waiter,
                       enum core_refusal why, const char *text,
                       unsigned retry_after_s)
@@ -76,6 +83,7 @@ static void on_restarted(void *baton, struct core_app *app, const char *error)
 static const struct core_ops ops = {
     .start = on_start,
     .hand_out = on_hand_out,
+    .prefers = on_prefers,
     .refuse = on_refuse,
     .retire = on_retire,
     .kill = on_kill,

@@ -126,6 +126,11 @@ static void offer(struct request *request, struct slot *slot)
     request_free(request);
 }
 
+bool lend_has_connection(struct core_waiter *waiter, struct running *running)
+{
+    return slot_find_kept(request_of(waiter)->channel->client, running) != NULL;
+}
+
 void lend_hand_out(struct engine *engine, struct core_waiter *waiter,
                    struct running *running)
 {

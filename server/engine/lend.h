@@ -24,6 +24,9 @@ void lend_on_connect_error(struct engine *engine, struct wire_message *m);
 void lend_hand_out(struct engine *engine, struct core_waiter *waiter,
                    struct running *running);
 
+/* Does the waiter's client have a connection to the process already? */
+bool lend_has_connection(struct core_waiter *waiter, struct running *running);
+
 /* What happens to those that took part. */
 void lend_client_gone(struct client *client);
 /* Its connections are gone; whoever waited for one is asked for anew. */

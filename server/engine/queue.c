@@ -143,9 +143,29 @@ static struct core_process *queue_next_process(const struct core_app *app)
     return process || !head ? process : core_shelf_best(app, head);
 }
 
-static struct core_waiter *queue_next_for(const struct core_process *process)
+/* The first in line, or one close behind it that the process suits better. */
+static struct core_waiter *queue_first(struct core_process *process)
 {
-    struct core_waiter *any = TAILQ_FIRST(&process->app->line);
+    const struct core_app *app = process->app;
+    const struct core *core = app->core;
+    struct core_waiter *first = TAILQ_FIRST(&app->line), *waiter = first;
+
+    if (!app->limits.exclusive || !core->ops.prefers || app->always_restart) {
+        return first;
+    }
+    for (unsigned n = 0; n < CORE_NEAR_MOST && waiter
+                         && waiter->since_us - first->since_us <= CORE_NEAR_US;
+         n++, waiter = TAILQ_NEXT(waiter, line)) {
+        if (core->ops.prefers(core->baton, process, waiter)) {
+            return waiter;
+        }
+    }
+    return first;
+}
+
+static struct core_waiter *queue_next_for(struct core_process *process)
+{
+    struct core_waiter *any = queue_first(process);
     struct core_waiter *own = TAILQ_FIRST(&process->line);
 
     if (!any || !own) {

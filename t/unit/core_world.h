@@ -28,6 +28,8 @@ struct world {
     int64_t now;
     struct core_waiter waiters[128];        /* by letter */
     struct core_process *processes[WORLD_PROCESSES]; /* by number */
+    char preferred;                         /* request that all processes suit
+                                               best; 0: none */
     unsigned forgotten;                     /* processes */
     unsigned retry_after;                   /* of the last refusal */
     char diary[4096];

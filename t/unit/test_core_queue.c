@@ -98,6 +98,34 @@ START_TEST(the_first_process_that_comes_free_serves_the_oldest_request)
 }
 END_TEST
 
+/* a has the process, b and c wait, c came so long after b. */
+static void check_near(bool exclusive, int64_t later_us, const char *diary)
+{
+    struct world *w = world_new(1);
+    struct core_app_limits limits = world_limits();
+    struct core_app *app;
+
+    limits.exclusive = exclusive;
+    app = world_app_with(w, limits);
+    w->preferred = 'c';
+    get(w, app, "a");
+    ready(w, 1);
+    get_aged(w, app, 'b', 2 * later_us);
+    get_aged(w, app, 'c', later_us);
+    forget(w);
+    closed(w, 1);
+    expect(w, diary);
+    world_free(w);
+}
+
+START_TEST(who_has_the_connection_may_pass_by_who_came_just_before)
+{
+    check_near(true, 2000, "c=1");
+    check_near(true, 2001, "b=1");
+    check_near(false, 2000, "b=1");
+}
+END_TEST
+
 START_TEST(the_warmest_idle_process_is_preferred)
 {
     struct world *w = world_new(2);
@@ -457,6 +485,7 @@ int main(void)
         no_more_processes_start_than_requests_wait,
         not_more_than_max_spawning_start_at_once,
         the_first_process_that_comes_free_serves_the_oldest_request,
+        who_has_the_connection_may_pass_by_who_came_just_before,
         the_warmest_idle_process_is_preferred,
         a_place_in_a_process_comes_before_a_new_process,
         the_process_with_the_fewest_requests_comes_first,
