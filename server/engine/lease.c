@@ -83,8 +83,11 @@ static void press(struct slot *slot)
 
 static bool is_due(const struct slot *slot)
 {
-    return engine_now(slot->client->engine) - slot->lent_us >= LEASE_US ||
-           state_of(slot) == SLOT_FREE;
+    int64_t lent_us = engine_now(slot->client->engine) - slot->lent_us;
+
+    return state_of(slot) == SLOT_FREE ||
+           lent_us >= (slot->running->definition->limits.exclusive
+                           ? LEASE_EXCLUSIVE_US : LEASE_US);
 }
 
 static void press_all(struct definition *definition,

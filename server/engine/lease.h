@@ -16,6 +16,8 @@
 /* How long a client may hand a process on among its own threads while others
  * wait. Short: fair; long: fewer messages. */
 #define LEASE_US 2000
+/* The same where each change of clients costs a connection (exclusive.h). */
+#define LEASE_EXCLUSIVE_US 10000
 
 /* May this slot be lent without want? Not where requests are counted or timed
  * one by one, nor to a client that did not say it knows leases. */
