@@ -132,7 +132,6 @@ sub note {
 
 # The socket over which the pool hears how the start went.
 package Apppool::Report;
-use Fcntl qw(F_SETFD FD_CLOEXEC);
 use Socket qw(MSG_DONTWAIT MSG_NOSIGNAL MSG_PEEK);
 
 sub new {
@@ -487,18 +486,24 @@ sub set_head {
         my ($name, $value) = ($headers->[$i], $headers->[ $i + 1 ] // '');
         $is_name{$name} //= check_name($name);
         $text .= "$name: $value\r\n";
-        $length = $value
+        $length = content_length($value, $length)
             if length $name == 14 && lc $name eq 'content-length';
     }
     # Two a line, or it is more than one.
     $text =~ tr/\r\n\0// == 2 + @$headers
         or die 'Illegal byte in the header: ' . printable($text) . "\n";
     utf8::downgrade($text, 1) or die "Wide character in the header.\n";
-    $length =~ /\A[0-9]+\z/ or die "Content-Length is '$length'.\n"
-        if defined $length;
     $self->{bodyless} = $self->{is_head} || $status =~ /\A(?:204|304)\b/;
     @$self{qw(head length)} = ($text, $length);
     return;
+}
+
+sub content_length {
+    my ($value, $before) = @_;
+    $value =~ /\A[0-9]+\z/ or die "Content-Length is '$value'.\n";
+    die "Two different values of Content-Length.\n"
+        if defined $before && $before != $value;
+    return $value;
 }
 
 sub check_name {

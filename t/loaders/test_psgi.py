@@ -69,6 +69,8 @@ def test_a_writer_left_open_is_closed(run):
     ("'text'", "must return an array"), ("[200, [], 'x']", "array or a handle"),
     ("['abc', [], []]", "must be like 200"),
     ("[200, ['Content-Length' => '1x'], ['x']]", "Content-Length is"),
+    ("[200, ['Content-Length' => 1, 'content-length' => 2], ['x']]",
+     "Two different values"),
     ("[200, ['X-A'], []]", "Illegal byte"),
     ("[200, ['X-A' => qq{\\x{20ac}}], []]", "Wide character in the header"),
     ("[200, [], [qq{\\x{20ac}}]]", "Wide character in the body"),
