@@ -126,6 +126,13 @@ static void drop_named(struct http_response *response)
     }
 }
 
+/* A server that announces a body for its 204 sends it, too. */
+static bool has_body_anyway(const struct http_response *response)
+{
+    return response->base.status == 204 &&
+           (response->is_chunked || response->base.content_length > 0);
+}
+
 /* RFC 9112, 6.3. */
 static void choose_frame(struct http_response *response)
 {
@@ -142,7 +149,7 @@ static void choose_frame(struct http_response *response)
     }
     base->is_measured = response->body.kind == FRAME_LENGTH;
     base->can_keep = response->body.kind != FRAME_EOF &&
-                     !response->says_close &&
+                     !response->says_close && !has_body_anyway(response) &&
                      (!response->is_http10 || response->says_keep_alive);
 }
 

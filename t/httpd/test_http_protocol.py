@@ -24,6 +24,7 @@ def raw_site(h, name, extra=""):
 def setup_shared(h):
     h.raw = raw_site(h, "raw")
     h.streaming = raw_site(h, "streaming", "PoolBufferUpload off")
+    h.mortal = raw_site(h, "mortal")
     h.plain = raw_site(h, "plain", "PoolForwardedHeaders off")
     h.forwarded = raw_site(h, "forwarded", "PoolForwardedHeaders rfc7239")
     h.small = raw_site(h, "small", "PoolResponseHeaderLimit 1")
@@ -355,3 +356,15 @@ def test_a_kept_connection_that_was_closed_is_replaced_for_any_method(shared):
             say(site, OK + "Content-Length: 2\r\n\r\nok", close=True)
             eventually(lambda: closed.stat().st_size > before)
             assert site.request(method, "/late", b"12345").body == b"5"
+
+
+@pytest.mark.parametrize("method, times", [
+    ("GET", 2), ("PUT", 2), ("DELETE", 2), ("POST", 1), ("PATCH", 1),
+    ("LOCK", 1)])
+def test_only_what_may_happen_twice_is_tried_again(shared, method, times):
+    """The process dies before it has answered: once more where HTTP calls the
+    method idempotent, then 502."""
+    died = shared.mortal.app.root / "died"
+    shared.mortal.app.write("died", "")
+    assert shared.mortal.request(method, "/die", b"x").status == 502
+    assert died.stat().st_size == times

@@ -279,7 +279,11 @@ START_TEST(what_has_no_body_ends_with_its_header)
     ck_assert(out.response->can_keep);
     expect(&head_of, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
            "", 0);
-    expect(&get, "HTTP/1.1 204 No Content\r\n\r\nxx", "", 2);
+    out = expect(&get, "HTTP/1.1 204 No Content\r\n\r\nxx", "", 2);
+    ck_assert(out.response->can_keep);
+    out = expect(&get, "HTTP/1.1 204 No\r\nContent-Length: 2\r\n\r\nxx", "",
+                 2);
+    ck_assert(!out.response->can_keep);
     expect(&get, "HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", "",
            0);
 }

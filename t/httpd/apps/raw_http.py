@@ -13,6 +13,7 @@ is closed adds a byte to the file `closed`.
   /watch      begins a response and says no more until the other side has gone;
               /gone tells how many have
   /hang       never answers
+  /die        adds a byte to the file `died` and ends the process
   /late       answers after the whole body has come: its length
 """
 import hashlib
@@ -119,6 +120,11 @@ class Connection:
         if not self.file.read(1):
             gone.append(self)
         return False
+
+    def on_die(self, request_line, pairs, headers, query):
+        with open("died", "ab") as file:
+            file.write(b".")
+        os._exit(1)
 
     def on_hang(self, request_line, pairs, headers, query):
         self.file.read(1)
