@@ -75,7 +75,7 @@ def test_a_command_that_is_gone_is_started_anew_at_another_port(command):
     first = site.get().json
     eventually(lambda: site.httpd.processes_of(site.app) == [first["pid"]])
     os.kill(first["pid"], signal.SIGKILL)
-    site.httpd.log.wait(rf"pid {first['pid']}\): was ended by signal 9")
+    site.httpd.log.wait(rf"pid {first['pid']}, .*was ended by signal 9")
     second = eventually(lambda: site.get().status == 200 and site.get().json)
     assert second["pid"] != first["pid"]
 
