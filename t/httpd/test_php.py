@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("php-cgi"),
                                 reason="php-cgi is not installed")
 
 SHARED_CONF = "PoolMax 6\nDirectoryIndex index.html index.php"
-SHARED_MODULES = ["negotiation"]
+SHARED_MODULES = ["negotiation", "vhost_alias"]
 
 # Says which file it is and what it was told.
 DUMP = """<?php
@@ -87,6 +87,33 @@ def setup_shared(h):
             PoolUser {h.default_user}
         </Directory>""")
     h.plain.section = section
+    add_placed(h)
+
+
+def add_placed(h):
+    """Below a URI, and named by the request."""
+    blog = h.app("placed", "php")
+    blog.write("public/index.php", DUMP)
+    blog.write("public/a.php", DUMP)
+    top = h.app("top", "static")
+    top.write("public/x.html", "x")
+    h.below = h.vhost(top, extra=f"""
+        PoolAppType php
+        PoolBaseURI /blog {blog.root}""")
+    h.location = h.vhost(top, name="location.test", extra=f"""
+        Alias /blog {blog.public}
+        <Location /blog>
+            PoolAppType php
+            PoolAppRoot {blog.root}
+            PoolStartupFile public/index.php
+        </Location>""")
+    many = h.app("many", "php")
+    many.write("one.test/index.php", DUMP)
+    h.conf += f"\nPoolAllowRoots {many.root}/*"
+    h.dynamic = h.vhost(name="one.test", extra=f"""
+        VirtualDocumentRoot {many.root}/%0
+        PoolAppType php""")
+    h.dynamic.root = many.root
 
 
 @pytest.fixture
@@ -209,6 +236,31 @@ def test_the_folder_that_is_said_to_be_php_is_the_application(shared):
     assert told(plain.get("/wiki/"), "SCRIPT_NAME") == (
         f"{plain.section.root}/index.php", "/wiki/index.php")
     assert shared.processes_of(plain.section)
+
+
+@pytest.mark.parametrize("place", ["below", "location"])
+def test_an_application_below_a_uri_has_it_in_script_name(shared, place):
+    site = getattr(shared, place)
+    public = shared.folder / "apps/placed/public"
+    assert told(site.get("/blog/"), "SCRIPT_NAME", "REQUEST_URI") == (
+        f"{public}/index.php", "/blog/index.php", "/blog/")
+    assert told(site.get("/blog/a.php/x"), "SCRIPT_NAME", "PATH_INFO") == (
+        f"{public}/a.php", "/blog/a.php", "/x")
+    assert site.get("/x.html").body == b"x"
+    answer = site.get("/blog/some/thing")
+    if place == "below":        # it has no front controller
+        assert answer.status == 404
+    else:
+        assert told(answer, "SCRIPT_NAME", "PATH_INFO") == (
+            f"{public}/index.php", "/blog/index.php", "/some/thing")
+
+
+def test_a_root_that_the_request_names_runs_where_it_is_allowed(shared):
+    site = shared.dynamic
+    for target in ("/", "/index.php"):
+        assert told(site.get(target), "SCRIPT_NAME", "DOCUMENT_ROOT") == (
+            f"{site.root}/one.test/index.php", "/index.php",
+            f"{site.root}/one.test")
 
 
 # -- its source ------------------------------------------------------------
