@@ -27,6 +27,7 @@ struct sender {
     struct wire_message message;
     int rc;              /* first error, 0: none */
     apr_pool_t *pool;
+    const server_rec *main;
 };
 
 static void check(struct sender *sender, int rc)
@@ -228,7 +229,10 @@ static void put_limits(struct sender *sender, const struct place_config *place)
     put_if_said(sender, FIELD_CONCURRENCY, place->concurrency);
 }
 
-static apr_file_t *log_of(const struct definition *d)
+/* NULL: the log that CONFIGURE has brought. A descriptor for each of thousands
+ * of definitions would cost master and engine as many of theirs. */
+static apr_file_t *log_of(const struct sender *sender,
+                          const struct definition *d)
 {
     const struct pool_settings *once = config_once(d->server);
 
@@ -236,7 +240,9 @@ static apr_file_t *log_of(const struct definition *d)
         return apr_hash_get(once->logs, d->place->log_file,
                             APR_HASH_KEY_STRING);
     }
-    return d->server->error_log;
+    return d->server->error_log != sender->main->error_log
+               ? d->server->error_log
+               : NULL;
 }
 
 static void put_program(struct sender *sender, const struct site *site)
@@ -272,7 +278,7 @@ static void send_define(struct sender *sender, const struct definition *d)
     put_text(sender, FIELD_RESTART_DIR, place->restart_dir);
     put_number(sender, FIELD_FLAGS, flags_of(d));
     put_limits(sender, place);
-    put_log(sender, log_of(d));
+    put_log(sender, log_of(sender, d));
     send_message(sender);
 }
 
@@ -337,7 +343,7 @@ apr_status_t configure_send(int admin, apr_uint32_t generation, server_rec *s,
                             const struct definitions *definitions,
                             const char **why_r, apr_pool_t *p)
 {
-    struct sender sender = {.channel = -1, .pool = p};
+    struct sender sender = {.channel = -1, .pool = p, .main = s};
     int rc = rendezvous_ask(admin, RENDEZVOUS_CONFIG, ASK_MS, &sender.channel);
 
     *why_r = NULL;

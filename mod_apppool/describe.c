@@ -158,6 +158,15 @@ static json_t *httpd(apr_pool_t *p)
                                                      : ""));
 }
 
+static int write_text(const json_t *json, int fd)
+{
+    char *text = json_dumps(json, JSON_COMPACT);
+    int rc = text ? fd_write_all(fd, text, strlen(text)) : -ENOMEM;
+
+    free(text);
+    return rc;
+}
+
 static int write_sealed(const json_t *description, int *fd_r)
 {
     int fd = memfd_create("apppool-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -165,7 +174,7 @@ static int write_sealed(const json_t *description, int *fd_r)
     if (fd < 0) {
         return -errno;
     }
-    if (json_dumpfd(description, fd, JSON_COMPACT) < 0 ||
+    if (write_text(description, fd) < 0 ||
         fcntl(fd, F_ADD_SEALS,
               F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0) {
         fd_close(&fd);

@@ -13,6 +13,15 @@
 #include "metrics.h"
 #include "socket.h"
 
+static int write_text(const json_t *json, int fd)
+{
+    char *text = json_dumps(json, JSON_COMPACT);
+    int rc = text != NULL ? fd_write_all(fd, text, strlen(text)) : -ENOMEM;
+
+    free(text);
+    return rc;
+}
+
 /* 0 and a sealed memfd at its beginning, or -errno. */
 static int report_write(json_t *report, int *fd_r)
 {
@@ -21,7 +30,7 @@ static int report_write(json_t *report, int *fd_r)
     if (fd < 0) {
         return -errno;
     }
-    if (json_dumpfd(report, fd, JSON_COMPACT) < 0 ||
+    if (write_text(report, fd) < 0 ||
         fcntl(fd, F_ADD_SEALS,
               F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0 ||
         lseek(fd, 0, SEEK_SET) < 0) {

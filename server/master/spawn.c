@@ -36,22 +36,6 @@ struct spawn {
     char why[512];        /* what could not be had */
 };
 
-static int write_all(int fd, const void *bytes, size_t len)
-{
-    const char *at = bytes;
-
-    while (len > 0) {
-        ssize_t n = write(fd, at, len);
-
-        if (n < 0 && errno != EINTR) {
-            return -errno;
-        }
-        at += n > 0 ? n : 0;
-        len -= n > 0 ? (size_t)n : 0;
-    }
-    return 0;
-}
-
 static int make_definition(struct master *m, const struct definition *d,
                            int *fd_r)
 {
@@ -60,10 +44,10 @@ static int make_definition(struct master *m, const struct definition *d,
     int rc = fd < 0 ? -errno : 0;
 
     if (rc == 0) {
-        rc = write_all(fd, rules->data, rules->len);
+        rc = fd_write_all(fd, rules->data, rules->len);
     }
     if (rc == 0) {
-        rc = write_all(fd, d->message.data, d->message.len);
+        rc = fd_write_all(fd, d->message.data, d->message.len);
     }
     if (rc == 0 && lseek(fd, 0, SEEK_SET) < 0) {
         rc = -errno;

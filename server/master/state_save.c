@@ -314,11 +314,13 @@ static json_t *save_all(struct saver *s)
 static int write_text(json_t *all, int *fd_r)
 {
     int fd = memfd_create("apppool-state", MFD_CLOEXEC);
-    int rc = fd < 0 ? -errno : 0;
+    char *text = json_dumps(all, JSON_COMPACT);
+    int rc = fd < 0 ? -errno : text == NULL ? -ENOMEM : 0;
 
-    if (rc == 0 && json_dumpfd(all, fd, JSON_COMPACT) < 0) {
-        rc = -ENOSPC;
+    if (rc == 0) {
+        rc = fd_write_all(fd, text, strlen(text));
     }
+    free(text);
     if (rc == 0 && lseek(fd, 0, SEEK_SET) < 0) {
         rc = -errno;
     }

@@ -10,6 +10,22 @@
 #include <time.h>
 #include <unistd.h>
 
+int fd_write_all(int fd, const void *bytes, size_t len)
+{
+    const char *at = bytes;
+
+    while (len > 0) {
+        ssize_t n = write(fd, at, len);
+
+        if (n < 0 && errno != EINTR) {
+            return -errno;
+        }
+        at += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
 int fd_set_nonblocking(int fd, int on)
 {
     int flags = fcntl(fd, F_GETFL);

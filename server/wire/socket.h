@@ -73,6 +73,10 @@ int rendezvous_answer(int fd, int channel);
 /* Set or clear O_NONBLOCK. 0 or -errno. */
 int fd_set_nonblocking(int fd, int on);
 
+/* All of it, to a file or blocking; 0 or -errno. (json_dumpfd() writes word by
+ * word: with thousands of applications that takes seconds.) */
+int fd_write_all(int fd, const void *bytes, size_t len);
+
 /* Duplicate close-on-exec. A descriptor > 2, or -errno. */
 int fd_duplicate(int fd);
 
