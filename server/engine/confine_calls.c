@@ -68,8 +68,10 @@ static int add_all(scmp_filter_ctx filter, uint32_t action, const int *calls,
 /* Memory, as long as it cannot be executed; abort(3), but no other process. */
 static int add_limited(scmp_filter_ctx filter)
 {
-    const struct scmp_arg_cmp no_code =
-        SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+    const struct scmp_arg_cmp no_code = { .arg = 2, .op = SCMP_CMP_MASKED_EQ,
+                                          .datum_a = PROT_EXEC };
+    const struct scmp_arg_cmp me = { .arg = 0, .op = SCMP_CMP_EQ,
+                                     .datum_a = (scmp_datum_t)getpid() };
     int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
                               no_code);
 
@@ -79,7 +81,7 @@ static int add_limited(scmp_filter_ctx filter)
     }
     if (rc == 0) {
         rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                              SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+                              me);
     }
     return rc;
 }
