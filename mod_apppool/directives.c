@@ -761,7 +761,8 @@ const command_rec apppool_commands[] = {
            "seconds a process may take to start; default: 90"),
     NUMBER("PoolConcurrency", concurrency,
            "requests at once in one process, 0 = no limit; default: "
-           "PoolThreads for rack and wsgi, 1 for psgi and php, else 0"),
+           "PoolThreads for rack and wsgi, 1 for psgi, php and FastCGI, else "
+           "0"),
     NUMBER("PoolMemoryLimit", memory_mib,
            "MiB of memory (its share of what it shares included) above which a "
            "process is replaced, 0 = no limit; default: 0"),
