@@ -16,6 +16,7 @@ were sent, root_path the base URI.
 
 import asyncio
 import importlib.util
+import inspect
 import os
 import signal
 import sys
@@ -31,6 +32,8 @@ from apppool_start import (LoadError, Options, Report, explain, ignore_signals,
 
 SERVERS = ("uvicorn", "hypercorn", "own")
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+# httpd has checked the size of a request's header already.
+MAX_HEADER = 1024 * 1024
 # Connections are httpd's to close.
 KEEP_ALIVE_S = 10 * 365 * 86400
 
@@ -127,10 +130,14 @@ async def serve_own(application, listener):
 
 def run_uvicorn(application, listener, options):
     import uvicorn
+    limits = {}
+    if "h11_max_incomplete_event_size" in inspect.signature(
+            uvicorn.Config).parameters:
+        limits["h11_max_incomplete_event_size"] = MAX_HEADER
     config = uvicorn.Config(
         application, fd=options.listen, lifespan="auto", access_log=False,
         log_config=None, proxy_headers=False, server_header=False,
-        date_header=False, timeout_keep_alive=KEEP_ALIVE_S)
+        date_header=False, timeout_keep_alive=KEEP_ALIVE_S, **limits)
     server = uvicorn.Server(config)
     startup = server.startup
 
@@ -170,6 +177,7 @@ def run_hypercorn(application, listener, options):
     config.include_server_header = False
     config.include_date_header = False
     config.graceful_timeout = apppool_asgi.LAST_REQUESTS_S
+    config.h11_max_incomplete_size = MAX_HEADER
 
     async def serve():
         stop = asyncio.Event()

@@ -50,6 +50,7 @@ def command(httpd):
     return start
 
 
+@pytest.mark.both_privileges
 def test_a_command_takes_its_socket_over_and_words_as_httpd_quotes_them(
         command):
     site = command("python3 server.py 'two words' a\\\\b $HOME")
@@ -61,6 +62,7 @@ def test_a_command_takes_its_socket_over_and_words_as_httpd_quotes_them(
     assert site.httpd.status_of(site.app)["type"] == "command"
 
 
+@pytest.mark.both_privileges
 def test_a_command_with_a_port_gets_it_as_word_and_in_its_environment(command):
     site = command("python3 server.py $PORT --bind=localhost:$PORT")
     found = site.get().json
@@ -70,6 +72,7 @@ def test_a_command_with_a_port_gets_it_as_word_and_in_its_environment(command):
     assert site.get().json["pid"] == found["pid"]
 
 
+@pytest.mark.both_privileges
 def test_a_command_that_is_gone_is_started_anew_at_another_port(command):
     site = command("python3 server.py $PORT")
     first = site.get().json
@@ -108,6 +111,7 @@ def test_a_program_that_is_not_there_is_named_with_its_directive(command):
                         ".PoolAppCommand")
 
 
+@pytest.mark.both_privileges
 def test_the_whole_process_group_of_a_command_ends_with_the_pool(command):
     site = command("sh -c 'sleep 601 & sleep 602 | sleep 603 & "
                    "exec python3 server.py'", extra="PoolAppProtocol scgi")

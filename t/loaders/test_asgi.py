@@ -83,6 +83,13 @@ def test_scope_has_the_target_as_sent_and_the_client_as_httpd_says(each):
     assert ast.literal_eval(scope["server"]) == ("example.org", 8443)
 
 
+def test_a_large_header_arrives(each):
+    scope = json.loads(connect(each).get("/scope?" + "q" * 7000, **{
+        f"X-Large-{n}": "x" * 7000 for n in range(8)}).body)
+    assert scope["query_string"] == "b'%s'" % ("q" * 7000)
+    assert "x" * 7000 in scope["headers"]
+
+
 def test_bodies_come_whole_and_go_whole(each):
     for body in (b"", b"x", bytes(300000)):
         assert connect(each).get("/echo", "POST", body).body == body
