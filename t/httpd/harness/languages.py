@@ -22,7 +22,7 @@ ACTIONS = frozenset("""
     """.split())
 TRAITS = frozenset("""
     reason lf-in-value error-stream null-stdin unread
-    raw-header variables any-method
+    raw-header variables any-method processes
     """.split())
 
 
@@ -57,6 +57,7 @@ class Language(NamedTuple):
                variables     those that HTTP itself has not: SCRIPT_NAME,
                              SERVER_NAME, the client's SERVER_PROTOCOL ...
                any-method    methods that nobody has registered, too
+               processes     more of them where requests come at once
     script     SCRIPT_NAME of an application at the root of its vhost
     libraries  what a probe in C is linked with; None: it is a script
     after      another file in ../apps, to be put behind the probe"""
@@ -102,10 +103,10 @@ LANGUAGES = {language.name: language for language in (
     Language("asgi", "probe_asgi.py", "asgi.py", "python3",
              conf="PoolSetEnv APPPOOL_ASGI_SERVER own",
              lacks=("reason", "lf-in-value", "rewind", "chunked",
-                    "error-stream", "variables")),
+                    "error-stream", "variables", "processes")),
     Language("node", "probe.js", "app.js", "node", path="raw",
              lacks=("lf-in-value", "rewind", "error-stream", "variables",
-                    "any-method")),
+                    "any-method", "processes")),
     Language("psgi", "probe.psgi", "app.psgi", "perl",
              lacks=("reason", "hints", "chunked")),
     Language("php", "probe.php", "probe.php", "php-cgi",
