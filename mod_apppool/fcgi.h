@@ -12,7 +12,7 @@
 #include "scgi.h"
 
 /* FastCGI Specification, 3.3 and 8: a record's header, one byte after another:
- * version, type, request id (2), content length (2), padding length, reserved. */
+ * version, type, request id (2), content length (2), padding length, a zero. */
 #define FCGI_VERSION 1
 #define FCGI_HEADER_LEN 8
 #define FCGI_REQUEST_ID 1

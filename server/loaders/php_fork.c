@@ -7,8 +7,8 @@
  * count nor end one by one. So this library is loaded before it (LD_PRELOAD)
  * and is there when it calls accept(2) for the first time: PHP is started by
  * then, opcache has its memory, no script has run. Instead of accepting, it
- * forks as the pool tells it (README, "The report socket"); each process returns
- * from accept() with a listener of its own and is an ordinary php-cgi.
+ * forks as the pool tells it (README, "The report socket"); each process
+ * returns from accept() with a listener of its own, an ordinary php-cgi.
  */
 #include <errno.h>
 #include <fcntl.h>

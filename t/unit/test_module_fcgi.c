@@ -32,7 +32,7 @@ static void teardown(void)
     apr_terminate();
 }
 
-/* Requests -------------------------------------------------------------------- */
+/* Requests ----------------------------------------------------------------- */
 
 /* What a head says, read as the specification has it. */
 struct told {
@@ -234,7 +234,7 @@ START_TEST(a_body_goes_in_records_and_an_empty_one_ends_it)
 }
 END_TEST
 
-/* Responses ------------------------------------------------------------------- */
+/* Responses ---------------------------------------------------------------- */
 
 /* A response on the wire, made record by record. */
 struct wire {
@@ -477,7 +477,8 @@ START_TEST(the_loaders_frame_means_nothing_here)
 {
     struct outcome *out;
 
-    put(FCGI_STDOUT, "X-Apppool-Frame: 2\r\nContent-Type: a/b\r\n\r\nlong body");
+    put(FCGI_STDOUT, "X-Apppool-Frame: 2\r\nContent-Type: a/b\r\n\r\n"
+                     "long body");
     put_end();
     out = run();
     ck_assert_ptr_null(out->response->error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The FastCGI application in C that most tests ask: the first segment of
- * PATH_INFO says what to do, see ../README. Over libfcgi, one request at a time.
+ * PATH_INFO says what to do, see ../README. One request at a time, by libfcgi.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -23,7 +23,7 @@
 static FCGX_Request request;
 static char piece[PIECE];
 
-/* Answers -------------------------------------------------------------------- */
+/* Answers ------------------------------------------------------------------ */
 
 static void out(const char *data, size_t len)
 {
@@ -109,7 +109,7 @@ static json_t *json_of_pairs(char **pairs)
     return object;
 }
 
-/* What came ------------------------------------------------------------------ */
+/* What came ---------------------------------------------------------------- */
 
 static const char *variable(const char *name)
 {
@@ -207,7 +207,8 @@ static void do_part(char **arg)
     size_t left = strtoul(arg[0], NULL, 10), n;
     char text[48];
 
-    while (left > 0 && (n = read_some(piece, left < PIECE ? left : PIECE)) > 0) {
+    while (left > 0 &&
+           (n = read_some(piece, left < PIECE ? left : PIECE)) > 0) {
         left -= n;
     }
     snprintf(text, sizeof text, "part %s", arg[0]);
@@ -244,11 +245,12 @@ static void do_ignore(char **arg)
     plain_text("ignored");
 }
 
-/* Headers -------------------------------------------------------------------- */
+/* Headers ------------------------------------------------------------------ */
 
 static void do_status(char **arg)
 {
-    bool bare = strncmp(arg[0], "204", 3) == 0 || strncmp(arg[0], "304", 3) == 0;
+    bool bare = strncmp(arg[0], "204", 3) == 0 ||
+                strncmp(arg[0], "304", 3) == 0;
 
     FCGX_FPrintF(request.out, "Status: %s\r\n%s\r\n%s", arg[0],
                  bare ? "" : "Content-Type: text/plain\r\n",
@@ -336,7 +338,7 @@ static void do_sendfile(char **arg)
     free(folder);
 }
 
-/* Bodies --------------------------------------------------------------------- */
+/* Bodies ------------------------------------------------------------------- */
 
 static void do_size(char **arg)
 {
@@ -407,7 +409,7 @@ static void do_quiet(char **arg)
     say("end\n");
 }
 
-/* Time and failure ----------------------------------------------------------- */
+/* Time and failure --------------------------------------------------------- */
 
 static void do_pid(char **arg)
 {
@@ -488,7 +490,7 @@ static void do_fork(char **arg)
     plain_number(child);
 }
 
-/* The process ---------------------------------------------------------------- */
+/* The process -------------------------------------------------------------- */
 
 static void do_say(char **arg)
 {
@@ -538,7 +540,7 @@ static void do_inside(char **arg)
     free(folder);
 }
 
-/* Choosing ------------------------------------------------------------------- */
+/* Choosing ----------------------------------------------------------------- */
 
 static void do_actions(char **arg);
 

@@ -80,7 +80,7 @@ function action_part(string $count): void
     plain("part $count");
 }
 
-// A body that breaks off is shorter than was said: PHP tells it in no other way.
+// A body that breaks off is shorter than was said: nothing else tells it.
 function action_mark(string $name): void
 {
     $length = strlen(file_get_contents('php://input'));
