@@ -314,3 +314,23 @@ def test_what_takes_too_long_shows_in_the_log_where_it_is(httpd):
     h.log.wait(r"passenger_wsgi\.py.* in sleep|in sleep")
     h.log.wait("SIGABRT")
     eventually(lambda: not os.path.exists(f"/proc/{pid}"), 5)
+
+
+# -- roots that the configuration does not name ----------------------------
+
+def test_a_root_that_a_pattern_allows_is_served_and_no_other(httpd):
+    h = httpd(modules=("vhost_alias",))
+    h.conf = f"PoolMax 3\nPoolAllowRoots {h.folder}/apps/customer-*"
+    for name in ("customer-1", "customer-2", "stranger"):
+        h.wsgi_app(name, PROBE_CODE["wsgi"])
+    site = h.vhost(name="mass.test", extra=f"""
+        ServerAlias *.mass.test
+        VirtualDocumentRoot {h.folder}/apps/%1/public""")
+    told = {name: site.get("/inside", host=f"{name}.mass.test")
+            for name in ("customer-1", "customer-2", "stranger")}
+    for name in ("customer-1", "customer-2"):
+        assert told[name].status == 200
+        assert told[name].json["cwd"] == f"{h.folder}/apps/{name}"
+    assert told["stranger"].status == 500
+    assert not h.processes_of(f"{h.folder}/apps/stranger")
+    h.log.wait("apps/stranger is not allowed .* none of PoolAllowRoots")
