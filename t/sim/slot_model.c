@@ -21,7 +21,7 @@ void model_init(struct model *model, const struct model_options *options)
     model->lost = (uint8_t)options->lost;
 }
 
-/* Words and mail ------------------------------------------------------------- */
+/* Words and mail ----------------------------------------------------------- */
 
 enum slot_state model_state(uint16_t word)
 {
@@ -82,7 +82,7 @@ void model_emit(const struct stepper *s, const struct model *next,
     s->visit(s->baton, next, kind, step, a, b);
 }
 
-/* A thread asks ---------------------------------------------------------------- */
+/* A thread asks ------------------------------------------------------------ */
 
 static void ask_again(struct thread *thread, enum mail_kind kind)
 {
@@ -251,7 +251,7 @@ static void steps_of_asking(const struct stepper *s, unsigned t)
     }
 }
 
-/* A request ends --------------------------------------------------------------- */
+/* A request ends ----------------------------------------------------------- */
 
 static bool hand_over(struct model *m, unsigned t)
 {
@@ -337,7 +337,7 @@ static void steps_of_thread(const struct stepper *s, unsigned t)
     }
 }
 
-/* Deaths ------------------------------------------------------------------------ */
+/* Deaths ------------------------------------------------------------------- */
 
 static void kill_threads(struct model *m, unsigned client)
 {

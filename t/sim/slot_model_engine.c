@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* Books -------------------------------------------------------------------------- */
+/* Books -------------------------------------------------------------------- */
 
 static bool is_lent(const struct model *m, unsigned p)
 {
@@ -100,7 +100,7 @@ static void revoke(struct model *m, unsigned c, unsigned p)
     m->books[c][p] = 0;
 }
 
-/* What it is told ------------------------------------------------------------------ */
+/* What it is told ---------------------------------------------------------- */
 
 /* What an engine before was asked is asked again, or wanted no longer. */
 static void on_get(const struct stepper *s, struct model *m, unsigned t,
@@ -178,7 +178,7 @@ static void step_hear_client(const struct stepper *s, unsigned c)
                mail.kind, c);
 }
 
-/* What it does by itself ------------------------------------------------------------ */
+/* What it does by itself --------------------------------------------------- */
 
 static bool has_want(const struct model *m)
 {
@@ -280,7 +280,7 @@ static void step_notice_death(const struct stepper *s, unsigned c)
                0);
 }
 
-/* Death and take-over ---------------------------------------------------------------- */
+/* Death and take-over ------------------------------------------------------ */
 
 static void step_die(const struct stepper *s)
 {
@@ -396,7 +396,7 @@ void model_engine_steps(const struct stepper *s)
     }
 }
 
-/* What has to be true ------------------------------------------------------------------ */
+/* What has to be true ------------------------------------------------------ */
 
 static unsigned workers(const struct model *m, unsigned p)
 {
