@@ -319,10 +319,11 @@ enum watch_seen {
       "the process has ended, its connections are revoked")                   \
     X(88, ADOPTED, FROM_MASTER, F(APP) | F(ROOT), F(NUMBER), 0, 0,            \
       "ADOPT's definition; APP: the template, NUMBER: the new one")           \
-    X(89, START, FROM_MASTER, F(NUMBER), F(ADMIN) | F(STATUS) | F(DRAINING),  \
-      0, 0,                                                                   \
+    X(89, START, FROM_MASTER, F(NUMBER), F(ADMIN) | F(STATUS) | F(DRAINING) | \
+      F(MESSAGE), 0, 0,                                                       \
       "all state was told; NUMBER: greatest process number so far;"           \
-      " STATUS 1: an engine was there before")                                \
+      " STATUS 1: an engine was there before; MESSAGE: what this system does" \
+      " not allow, for the status")                                \
     X(90, STOP, FROM_MASTER, 0, 0, 0, 0, "retire everything, refuse new")     \
     X(91, SLOT_KEPT, FROM_MASTER, F(CLIENT) | F(SLOT) | F(PROCESS), 0, 0, 0,  \
       "a connection that outlived an engine")                                 \

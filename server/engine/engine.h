@@ -83,6 +83,7 @@ struct engine {
     bool actions;             /* PoolStatusActions on in some place */
     int description;          /* of the configuration, in words; owned; -1 */
     LIST_HEAD(, backtrace) backtraces; /* operate.c; owned */
+    char missing[256];        /* what the system does not allow; "": nothing */
     bool started;             /* START has come */
     bool taking_over;         /* there was an engine before */
     bool restart_is_over;     /* of some application; see admin_settle() */

@@ -6,6 +6,7 @@
 #include "link.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,9 @@ static void on_start(struct engine *engine, struct wire_message *m)
     core_set_last_number(engine->core, wire_get_u32(m, FIELD_NUMBER, 0));
     engine->started = true;
     engine->draining = wire_get_u32(m, FIELD_DRAINING, 0) != 0;
+    snprintf(engine->missing, sizeof engine->missing, "%s",
+             wire_has(m, FIELD_MESSAGE) ? wire_get_text(m, FIELD_MESSAGE, NULL)
+                                        : "");
     if (wire_get_u32(m, FIELD_STATUS, 0) != 0) {
         takeover_slots(engine);
         running_take_over_all(engine);

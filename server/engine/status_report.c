@@ -296,12 +296,13 @@ static json_t *bounds(void)
 
 static json_t *server_of(const struct engine *engine)
 {
-    return json_pack("{s:s, s:i, s:i, s:f, s:b}",
+    return json_pack("{s:s, s:i, s:i, s:f, s:b, s:s}",
                      "version", APPPOOL_VERSION,
                      "master", (int)getppid(),
                      "engine", (int)getpid(),
                      "engine_age_s", seconds_since(engine, engine->began_us),
-                     "draining", engine->draining);
+                     "draining", engine->draining,
+                     "not_allowed", engine->missing);
 }
 
 static json_t *limits_of_pool(const struct core_limits *limits)

@@ -69,6 +69,9 @@ static void tell_start(struct master *m)
         wire_put_u32(&msg, FIELD_STATUS, 1);
     }
     wire_put_u32(&msg, FIELD_DRAINING, m->draining);
+    if (m->missing != NULL) {
+        wire_put_text(&msg, FIELD_MESSAGE, m->missing);
+    }
     engine_link_send(m, &msg);
     m->engine_before = true;
 }

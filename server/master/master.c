@@ -259,6 +259,7 @@ static int master_open(struct master *m)
     } else {
         rc = take_place(m);
     }
+    limits_note_missing(m);
     if (rc == 0) {
         rc = open_parent(m);
     }

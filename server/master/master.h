@@ -96,6 +96,7 @@ struct master {
     gid_t engine_gid;
     rlim_t nofile;           /* soft limit at start, for applications */
     int oom_score_adj;       /* at start, for applications */
+    const char *missing;     /* what this system does not allow; NULL: none */
 
     pid_t parent;            /* who started us; 0: unknown */
     int parent_pidfd;        /* -1: none */

@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define OOM_SCORE_ADJ (-500)
@@ -52,6 +54,34 @@ void limits_lower_oom_score(struct master *m)
         fprintf(file, "%d", OOM_SCORE_ADJ); /* refused: all stays as it was */
     }
     fclose(file);
+}
+
+static bool has_capability(unsigned capability)
+{
+    struct __user_cap_header_struct header = {
+        .version = _LINUX_CAPABILITY_VERSION_3,
+    };
+    struct __user_cap_data_struct data[2] = { 0 };
+
+    syscall(SYS_capget, &header, data);
+    return (data[0].effective & (1u << capability)) != 0;
+}
+
+#define NO_OOM    "without CAP_SYS_RESOURCE the pool server is not protected " \
+                  "against the OOM killer"
+#define NO_PTRACE "without CAP_SYS_PTRACE the memory of processes is RSS less " \
+                  "shared, not PSS, and apppoolctl needs PoolControlSocket"
+
+void limits_note_missing(struct master *m)
+{
+    bool oom = has_capability(CAP_SYS_RESOURCE);
+    bool ptrace = has_capability(CAP_SYS_PTRACE);
+
+    if (m->uid != 0 || (oom && ptrace)) {
+        return; /* who is not root knows what he may not do */
+    }
+    m->missing = oom ? NO_PTRACE : ptrace ? NO_OOM : NO_OOM "; " NO_PTRACE;
+    log_notice("%s; all else works", m->missing);
 }
 
 static void use_nobody(struct master *m)

@@ -15,6 +15,9 @@ void limits_raise_nofile(struct master *m);
 /* Be one of the last to be killed for memory, where that is allowed. */
 void limits_lower_oom_score(struct master *m);
 
+/* What a container does not let root do: m->missing, and one line in the log. */
+void limits_note_missing(struct master *m);
+
 /*
  * Choose the engine's user: options.user as server.h says it; never root.
  * Only counts when started as root.

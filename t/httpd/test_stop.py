@@ -121,6 +121,23 @@ def test_one_process_without_children_stops_as_well(httpd):
     h.folder.joinpath("run/httpd.pid").unlink(missing_ok=True)  # httpd's own
 
 
+@pytest.mark.needs_root
+def test_without_a_containers_missing_rights_it_works_and_says_so(httpd):
+    rights = "-sys_resource,-sys_ptrace"
+    h = httpd(conf="PoolMax 2", wrapper=[
+        "setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"])
+    site = h.vhost(h.wsgi_app("stubborn", STUBBORN))
+    assert site.get("/").status == 200
+    process = eventually(lambda: h.serving(site.app))[0]
+    assert process["pid"] == int(site.get("/").body)
+    h.graceful()
+    assert site.get("/").status == 200
+    told = h.status()["server"]["not_allowed"]
+    assert "CAP_SYS_RESOURCE" in told and "CAP_SYS_PTRACE" in told
+    assert h.log.text().count("without CAP_SYS_RESOURCE") == 1
+    assert h.stop() < 5
+
+
 def may_unshare():
     done = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc",
                            "true"], stderr=subprocess.DEVNULL)

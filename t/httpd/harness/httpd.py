@@ -65,6 +65,7 @@ class Httpd:
     modules  further modules of httpd, without mod_ and .so
     mpm_conf the MPM's directives, in place of the usual ones
     arguments  of httpd's command line, in place of -DFOREGROUND
+    wrapper    a program and its arguments that httpd is started through
     allow_log  regular expression: alarming log lines that are expected
     """
 
@@ -72,12 +73,13 @@ class Httpd:
 
     def __init__(self, mpm="event", as_user=None, module=True, conf="",
                  modules=(), mpm_conf=None, allow_log=None, stage=None,
-                 arguments=("-DFOREGROUND",)):
+                 arguments=("-DFOREGROUND",), wrapper=()):
         self.mpm = mpm
         self.timeout = client.TIMEOUT_S     # of a client's patience
         self.as_user = as_user if users.is_root() else None
         self.conf = conf
         self._arguments = list(arguments)
+        self._wrapper = list(wrapper)
         self.allow_log = allow_log
         self._started_at = 0
         self._stopped_at = None
@@ -392,7 +394,7 @@ class Httpd:
                 users.give(path, self.as_user)
 
     def _command(self):
-        return [str(config.httpd_program()), "-d", str(self.folder),
+        return [*self._wrapper, str(config.httpd_program()), "-d", str(self.folder),
                 "-f", str(self.write_conf())]
 
     def _identity(self):
