@@ -19,6 +19,7 @@
 #include "lease.h"
 #include "lend.h"
 #include "link.h"
+#include "memory.h"
 #include "metrics.h"
 #include "operate.h"
 #include "request.h"
@@ -206,10 +207,10 @@ int engine_main(void)
     prctl(PR_SET_NAME, "apppool-engine");
     signal(SIGPIPE, SIG_IGN);
     log_open("engine", LOG_LEVEL_NOTICE);
-    if (apr_initialize() != APR_SUCCESS ||
-        apr_pool_create(&pool, NULL) != APR_SUCCESS) {
+    if (apr_initialize() != APR_SUCCESS) {
         return 1;
     }
+    pool = memory_root();
     engine = engine_new(pool);
     if (engine == NULL || link_open(engine, LINK_FD) < 0) {
         log_error("the engine cannot start: %s", strerror(errno));

@@ -19,6 +19,7 @@
 #include "engine_keeper.h"
 #include "engine_link.h"
 #include "gate.h"
+#include "memory.h"
 #include "system_limits.h"
 #include "processes.h"
 #include "reaper.h"
@@ -296,7 +297,7 @@ int master_run(const struct master_options *options)
 
     open_log();
     rc = options->resume >= 0 ? 0 : reserve_tool_fd();
-    apr_pool_create(&p, NULL);
+    p = memory_root();
     m = rc == 0 ? master_new(options, p) : NULL;
     if (m == NULL) {
         log_error("the pool server cannot start: %s",

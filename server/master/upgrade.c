@@ -19,6 +19,7 @@
 #include "connect.h"
 #include "engine_keeper.h"
 #include "gate.h"
+#include "memory.h"
 #include "processes.h"
 #include "socket.h"
 #include "state.h"
@@ -333,7 +334,7 @@ int upgrade_selftest(const struct master_options *options)
     size_t n;
     int *fds;
 
-    apr_pool_create(&p, NULL);
+    p = memory_root();
     m = master_new(options, p);
     return m == NULL || load(m, &fds, &n) < 0; /* all goes with the process */
 }
