@@ -73,6 +73,7 @@ def test_a_process_that_ends_without_an_answer_is_502(probe, action):
 
 @pytest.mark.everywhere
 @pytest.mark.versions("1.1", "2")
+@pytest.mark.needs("late-gone")
 def test_a_process_that_ends_in_mid_answer_is_a_visible_cut(shared, probe):
     """BEHAVIOUR 16"""
     since = shared.access_log.position()
@@ -85,6 +86,7 @@ def test_a_process_that_ends_in_mid_answer_is_a_visible_cut(shared, probe):
 
 @pytest.mark.everywhere
 @pytest.mark.every_version
+@pytest.mark.needs("boom")
 def test_an_exception_is_500_and_the_process_serves_on(shared, probe):
     """BEHAVIOUR 16"""
     site = probe.alone
