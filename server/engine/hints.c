@@ -64,6 +64,13 @@ static const struct hint {
     { "PoolStartTimeout",
       "See in the log where it hangs (a database or name server that does not"
       " answer?), or give it more time with <code>PoolStartTimeout</code>." },
+    { "Running on http",
+      "The startup file runs a server of its own and never comes back: leave"
+      " that to the pool (<code>app.run()</code> belongs below <code>if"
+      " __name__ == '__main__'</code>)." },
+    { "Listening on ",
+      "The startup file runs a server of its own and never comes back: leave"
+      " that to the pool." },
     { "ddress already in use",
       "The startup file opens a port of its own: leave listening to the"
       " pool." },

@@ -480,11 +480,12 @@ function hint(error, root) {
 function explain(error, file, root) {
     const trace = error instanceof Error ? error.stack : util.inspect(error);
     const own = /^ +at .*(?:node_loader\.cjs|node:internal).*\n?/gm;
-    const text = error instanceof StartError
-        ? error.message : `${file} could not be loaded.\n` +
-                          String(trace).replace(own, '');
 
-    return [text, hint(error, root)].filter(Boolean).join('\n');
+    if (error instanceof StartError) {
+        return error.message;
+    }
+    return [`${file} could not be loaded.`, hint(error, root),
+            String(trace).replace(own, '')].filter(Boolean).join('\n');
 }
 
 function reportFailures(report, file, root) {

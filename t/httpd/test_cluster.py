@@ -2,7 +2,9 @@
 """Several hosts behind httpd's own balancer, as doc/cluster says: one is
 drained, one is killed, and no idempotent request fails."""
 
+import functools
 import http.client
+import os
 import re
 import subprocess
 import threading
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import Httpd, eventually
+from harness import Httpd, eventually, is_root
 
 DOCUMENT = Path(__file__).parents[2] / "doc/cluster"
 FRONT_MODULES = ("proxy", "proxy_http", "proxy_balancer", "proxy_hcheck",
@@ -77,8 +79,52 @@ class Traffic:
         return Counter(self.answers[begin:])
 
 
-def host_of(stage, name):
-    h = Httpd(stage=stage, conf="PoolMax 4")
+class Network:
+    """A namespace for each host, with a cable of its own to this one; hosts
+    at ports of this one where namespaces cannot be made."""
+
+    def __init__(self):
+        self.spaces = {}
+
+    def place(self, name):
+        """What Httpd needs to be on a host of this name."""
+        space = f"apppool-{os.getpid()}-{name}"
+        if not is_root() or not ip("netns", "add", space):
+            return {}
+        self.spaces[name] = space
+        near, far = f"ap{os.getpid() % 100000}{name}", "eth0"
+        net = f"10.231.{os.getpid() % 250}"
+        first = 4 * len(self.spaces)
+        for words in (f"link add {near} type veth peer name {far} "
+                      f"netns {space}",
+                      f"addr add {net}.{first + 1}/30 dev {near}",
+                      f"link set {near} up",
+                      f"-n {space} addr add {net}.{first + 2}/30 dev {far}",
+                      f"-n {space} link set {far} up",
+                      f"-n {space} link set lo up"):
+            assert ip(*words.split()), words
+        return {"address": (f"{net}.{first + 2}", 8080),
+                "wrapper": ("ip", "netns", "exec", space)}
+
+    def unplug(self, name):
+        if name in self.spaces:
+            ip("netns", "del", self.spaces.pop(name))
+
+    def close(self):
+        for name in list(self.spaces):
+            self.unplug(name)
+
+
+def ip(*words):
+    try:
+        return subprocess.run(["ip", *words], stderr=subprocess.DEVNULL,
+                              timeout=20).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def host_of(stage, name, network):
+    h = Httpd(stage=stage, conf="PoolMax 4", **network.place(name))
     h.vhost(h.wsgi_app("shop", APP), name="shop.test", extra=example(
         "On each host").replace("host-a", name)
         + f"\nPoolSetEnv HOST_NAME {name}\nPoolMaxPerApp 2")
@@ -89,7 +135,7 @@ def front_of(hosts):
     conf = example("On the balancer")
     for name, h in hosts.items():
         conf = conf.replace(f"host-{name}.example.org",
-                            "127.0.0.1:%d" % h.address[1])
+                            "%s:%d" % h.address)
         conf = re.sub(rf"route=host-{name}\b", f"route={name}", conf)
     front = Httpd(module=False, modules=FRONT_MODULES,
                   conf="ProxyHCTPsize 4", allow_log=r"proxy|AH0")
@@ -100,9 +146,11 @@ def front_of(hosts):
 @pytest.fixture
 def cluster(stage, mpm):
     hosts, front = {}, None
+    network = Network()
     try:
         for name in NAMES:
-            hosts[name] = host_of(stage, name)
+            hosts[name] = host_of(stage, name, network)
+            hosts[name].unplug = functools.partial(network.unplug, name)
         front = front_of(hosts)
         front.start()
         yield hosts, front
@@ -110,6 +158,7 @@ def cluster(stage, mpm):
         for h in [front, *hosts.values()]:
             if h is not None:
                 h.close(check=False)
+        network.close()
 
 
 def ctl(h, command):
@@ -129,6 +178,7 @@ def test_one_is_drained_one_is_killed_and_no_request_fails(cluster):
         eventually(lambda: "b" in traffic.more(), 20)
 
         hosts["c"].kill()
+        hosts["c"].unplug()
         eventually(lambda: "c" not in traffic.more(), 20)
         assert set(traffic.more()) == {"a", "b"}
 

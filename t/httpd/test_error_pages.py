@@ -48,6 +48,9 @@ def h(stage, mpm):
                           "flush=True)\nos._exit(3)\n")
         h.hang = broken(h, "hang", "import time\ntime.sleep(600)\n",
                         "PoolStartTimeout 1")
+        h.server = broken(h, "server", "import time\nprint(' * Running on "
+                          "http://127.0.0.1:5000', flush=True)\n"
+                          "time.sleep(600)\n", "PoolStartTimeout 1")
         h.killed = broken(h, "killed", "import os, signal\n"
                           "os.kill(os.getpid(), signal.SIGKILL)\n")
         h.port = h.vhost(h.app("port", "wsgi"), extra=f"{FRIENDLY}\n"
@@ -138,6 +141,17 @@ def test_a_start_that_hangs(h):
     assert "PoolStartTimeout" in page and "it was not ready" in \
         h.log.text() + page
     assert eventually(lambda: "time.sleep(600)" in h.log.text(), 10)
+
+
+def test_one_that_runs_a_server_of_its_own(h):
+    page = page_of(h.server, timeout=20)
+    assert "Running on http://127.0.0.1:5000" in page
+    assert "runs a server of its own" in page
+
+
+def test_where_it_hangs_is_on_the_next_page(h):
+    page_of(h.hang, timeout=20)
+    eventually(lambda: "time.sleep(600)" in page_of(h.hang, timeout=20), 15)
 
 
 def test_one_that_is_killed(h):

@@ -84,20 +84,19 @@ STATUS_LOCATION = """
     </Location>"""
 
 
-def status_vhost(port, base, name):
+def status_vhost(listen, base, name):
     """A vhost with nothing but the status page."""
-    return vhost_conf(f"127.0.0.1:{port}", name, f"{base}/empty",
-                      STATUS_LOCATION)
+    return vhost_conf(listen, name, f"{base}/empty", STATUS_LOCATION)
 
 
-def main_conf(base, port, mpm, user, modules, stage, extra, mpm_conf):
+def main_conf(base, listen, mpm, user, modules, stage, extra, mpm_conf):
     """Everything but the vhosts. `user` is httpd's User, None when httpd is
     not started as root; `stage` None leaves the module out."""
     identity = f"User {user[0]}\nGroup {user[1]}" if user else ""
     return f"""ServerRoot {base}
 DefaultRuntimeDir run
 PidFile run/httpd.pid
-Listen 127.0.0.1:{port}
+Listen {listen}
 ServerName localhost
 {load_modules(mpm, modules)}
 {identity}

@@ -65,15 +65,17 @@ class Httpd:
     modules  further modules of httpd, without mod_ and .so
     mpm_conf the MPM's directives, in place of the usual ones
     arguments  of httpd's command line, in place of -DFOREGROUND
-    wrapper    a program and its arguments that httpd is started through
+    wrapper    a program and its arguments that httpd is started through:
+             "ip netns exec NAME"
     allow_log  regular expression: alarming log lines that are expected
+    address  (host, port) to listen at, instead of a free port of this host
     """
 
     instances = []      # open ones, and those the running test closed
 
     def __init__(self, mpm="event", as_user=None, module=True, conf="",
                  modules=(), mpm_conf=None, allow_log=None, stage=None,
-                 arguments=("-DFOREGROUND",), wrapper=()):
+                 arguments=("-DFOREGROUND",), address=None, wrapper=()):
         self.mpm = mpm
         self.timeout = client.TIMEOUT_S     # of a client's patience
         self.as_user = as_user if users.is_root() else None
@@ -95,7 +97,7 @@ class Httpd:
         self._descriptors = _own_descriptors()
         self._foreign = set(procs.below(os.getpid()))
         self._make_folder()
-        self.address = ("127.0.0.1", _free_port())
+        self.address = address or ("127.0.0.1", _free_port())
         self.log = LogFile(self.folder / "logs/error.log")
         self.access_log = LogFile(self.folder / "logs/access.log")
         self.console = LogFile(self.folder / "logs/console")
@@ -185,12 +187,12 @@ class Httpd:
 
     def write_conf(self):
         text = config.main_conf(
-            self.folder, self.address[1], self.mpm,
+            self.folder, _shown(self.address), self.mpm,
             ("www-data", "www-data") if self.runs_as_root else None,
             self._modules, self.stage, self.conf, self._mpm_conf)
         vhosts = "".join(self._vhosts)
         if self.stage:
-            vhosts += config.status_vhost(self.address[1], self.folder,
+            vhosts += config.status_vhost(_shown(self.address), self.folder,
                                           STATUS_HOST)
         path = self.folder / "httpd.conf"
         path.write_text(text + vhosts)
@@ -394,8 +396,8 @@ class Httpd:
                 users.give(path, self.as_user)
 
     def _command(self):
-        return [*self._wrapper, str(config.httpd_program()), "-d", str(self.folder),
-                "-f", str(self.write_conf())]
+        return [*self._wrapper, str(config.httpd_program()),
+                "-d", str(self.folder), "-f", str(self.write_conf())]
 
     def _identity(self):
         if not self.as_user:
