@@ -19,7 +19,7 @@
 #include "engine_keeper.h"
 #include "engine_link.h"
 #include "gate.h"
-#include "memory.h"
+#include "root_pool.h"
 #include "system_limits.h"
 #include "processes.h"
 #include "reaper.h"

@@ -2,6 +2,7 @@
 /*
  * upgrade.c - see upgrade.h.
  */
+#include "root_pool.h"
 #include "upgrade.h"
 
 #include <errno.h>
@@ -19,7 +20,6 @@
 #include "connect.h"
 #include "engine_keeper.h"
 #include "gate.h"
-#include "memory.h"
 #include "processes.h"
 #include "socket.h"
 #include "state.h"

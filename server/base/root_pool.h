@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * memory.h - no memory for a small thing ends the process, and says why.
+ * root_pool.h - no memory for a small thing ends the process, and says why.
  */
-#ifndef APPPOOL_MEMORY_H
-#define APPPOOL_MEMORY_H
+#ifndef APPPOOL_ROOT_POOL_H
+#define APPPOOL_ROOT_POOL_H
 
 #include <apr_pools.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * memory.c - see memory.h.
+ * root_pool.c - see root_pool.h.
  */
-#include "memory.h"
+#include "root_pool.h"
 
 #include <stdlib.h>
 
