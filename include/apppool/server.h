@@ -71,7 +71,8 @@ apr_status_t apppool_server_shutdown(struct apppool_server *server);
 
 /*
  * A new client: sends one byte, receives a channel, says HELLO. Waits at most
- * 5 s. `p` owns the client.
+ * 5 s. `p` owns the client. A process may have 64 clients at a time; threads
+ * share one.
  * APR_SUCCESS, APPPOOL_EDETACHED, APPPOOL_EIO, APPPOOL_ETIMEOUT,
  * APPPOOL_EPROTO.
  */

@@ -139,11 +139,10 @@ static int log_text(int fd, enum log_level level, const char *text)
     return log_write_line(fd, line, n);
 }
 
-void log_line(enum log_level level, const char *format, ...)
+static void log_args(enum log_level level, const char *format, va_list args)
 {
     int saved = errno;
     char text[LOG_LINE_MAX];
-    va_list args;
 
     if (level > sink.level) {
         return;
@@ -155,13 +154,53 @@ void log_line(enum log_level level, const char *format, ...)
             sink.dropped = 0;
         }
     }
-    va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
     if (!log_text(sink.fd, level, text)) {
         sink.dropped++;
     }
     errno = saved;
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    log_args(level, format, args);
+    va_end(args);
+}
+
+/* May one more be written? Begins a new span of time where the last is over. */
+static int has_quota(struct log_quota *quota, enum log_level level)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (now.tv_sec >= quota->until_s) {
+        if (quota->n_left_out > 0) {
+            log_line(level, "%u more lines like the next one were left out",
+                     quota->n_left_out);
+        }
+        *quota = (struct log_quota){ .until_s = now.tv_sec + LOG_QUOTA_S };
+    }
+    if (quota->n_written == LOG_QUOTA_LINES) {
+        quota->n_left_out++;
+        return 0;
+    }
+    quota->n_written++;
+    return 1;
+}
+
+void log_some(struct log_quota *quota, enum log_level level,
+              const char *format, ...)
+{
+    va_list args;
+
+    if (level <= sink.level && has_quota(quota, level)) {
+        va_start(args, format);
+        log_args(level, format, args);
+        va_end(args);
+    }
 }
 
 int log_line_to(int fd, enum log_level level, const char *format, ...)

@@ -44,6 +44,20 @@ void log_line(enum log_level level, const char *format, ...)
 int log_line_to(int fd, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/*
+ * For what a client can bring about as often as it likes: at most
+ * LOG_QUOTA_LINES of one kind in LOG_QUOTA_S seconds; the next one after that
+ * says how many were left out. A quota is static, and zero at first.
+ */
+#define LOG_QUOTA_LINES 20
+#define LOG_QUOTA_S     10
+struct log_quota {
+    long until_s;      /* monotonic */
+    unsigned n_written, n_left_out;
+};
+void log_some(struct log_quota *quota, enum log_level level,
+              const char *format, ...) __attribute__((format(printf, 3, 4)));
+
 #define log_error(...)  log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(...)   log_line(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_notice(...) log_line(LOG_LEVEL_NOTICE, __VA_ARGS__)

@@ -6,8 +6,10 @@
 #include "client.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,6 +27,7 @@
 
 #define HELLO_PATIENCE_US (10 * APR_USEC_PER_SEC)
 #define MAX_CHANNELS 256     /* a client; DESIGN 3, "a hostile client" */
+#define MAX_UNREAD 16384     /* bytes on a channel with descriptors under way */
 #define MESSAGES_A_TURN 64   /* of one channel, then others get their turn */
 
 /* When a message is allowed. */
@@ -74,21 +77,36 @@ struct client *client_find(struct engine *engine, uint32_t number)
 
 void client_fail(struct client *client, const char *why)
 {
+    static struct log_quota quota;
+
     if (!client->failed) {
-        log_warn("client pid %ld: %s; its channels are closed",
+        log_some(&quota, LOG_LEVEL_WARN,
+                 "client pid %ld: %s; its channels are closed",
                  (long)client->pid, why);
     }
     client->failed = true;
 }
 
+/* Descriptors that nobody takes count against a limit that all clients share
+ * (unix(7), ETOOMANYREFS). About twenty unread messages; one has some RESETs. */
+static bool leaves_unread(const struct channel *channel)
+{
+    int unread = 0;
+
+    return ioctl(channel->fd, SIOCOUTQ, &unread) == 0 && unread > MAX_UNREAD;
+}
+
 int channel_send(struct channel *channel, const struct wire_message *m)
 {
-    int rc = wire_send(channel->fd, m);
+    static struct log_quota quota;
+    bool unread = m->n_fds > 0 && leaves_unread(channel);
+    int rc = unread ? -ENOBUFS : wire_send(channel->fd, m);
 
     if (rc < 0 && rc != -EPIPE && rc != -ECONNRESET) {
-        log_warn("client pid %ld: %s could not be sent: %s",
+        log_some(&quota, LOG_LEVEL_WARN,
+                 "client pid %ld: %s could not be sent: %s",
                  (long)channel->client->pid, wire_type_name(wire_type(m)),
-                 strerror(-rc));
+                 unread ? "what was sent before is unread" : strerror(-rc));
     }
     /* Who waits there asks elsewhere. The first channel, where unread RESETs
      * may pile up, is the whole client. */
@@ -239,6 +257,7 @@ static void channel_free(struct channel *channel)
 
     opening_forget(channel);
     request_channel_gone(channel);
+    status_channel_gone(channel);
     admin_channel_gone(client->engine, channel);
     TAILQ_REMOVE(&client->channels, channel, next);
     client->n_channels--;

@@ -24,6 +24,9 @@ struct channel {
     struct loop_watch *watch;
     struct request *request; /* the GET without an answer; NULL: none */
     bool inherited;          /* an engine before us was spoken to on it */
+    bool asks_status;        /* in engine->asking */
+    uint32_t status_id;      /* request id of that */
+    TAILQ_ENTRY(channel) next_asking;
 };
 
 /* An OPEN_CHANNEL that the master has been asked for. */

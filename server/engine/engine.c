@@ -173,6 +173,7 @@ static struct engine *engine_new(apr_pool_t *pool)
     engine->child_uid = UINT32_MAX;
     engine->log_fd = engine->description = -1;
     LIST_INIT(&engine->backtraces);
+    TAILQ_INIT(&engine->asking);
     engine->began_us = engine_now(engine);
     engine->core = core_new(&ops, engine, (uint64_t)apr_time_now());
     engine->limits = (struct core_limits){
@@ -187,6 +188,7 @@ static void engine_free(struct engine *engine)
     engine->ending = true;
     loop_timer_cancel(&engine->tick);
     loop_timer_cancel(&engine->look);
+    loop_timer_cancel(&engine->answer);
     operate_end(engine);
     client_free_all(engine);
     lend_settle(engine);

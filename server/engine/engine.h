@@ -84,6 +84,8 @@ struct engine {
     int description;          /* of the configuration, in words; owned; -1 */
     LIST_HEAD(, backtrace) backtraces; /* operate.c; owned */
     char missing[256];        /* what the system does not allow; "": nothing */
+    TAILQ_HEAD(, channel) asking; /* for the status; see status.c */
+    struct loop_timer *answer;    /* to them; NULL: nobody asks */
     bool started;             /* START has come */
     bool taking_over;         /* there was an engine before */
     bool restart_is_over;     /* of some application; see admin_settle() */

@@ -103,12 +103,14 @@ static struct definition *adopt_new(struct master *m, const char *key,
                                     struct definition *origin,
                                     const struct wire_message *adopt)
 {
+    static struct log_quota quota;
     struct definition *d;
     int log_fd;
 
     if (apr_hash_count(m->adopted) >= MAX_ADOPTED) {
-        log_error("root %s is refused: %d roots that only clients named",
-                  wire_get_text(adopt, FIELD_ROOT, NULL), MAX_ADOPTED);
+        log_some(&quota, LOG_LEVEL_ERROR,
+                 "root %s is refused: %d roots that only clients named",
+                 wire_get_text(adopt, FIELD_ROOT, NULL), MAX_ADOPTED);
         return NULL;
     }
     d = config_define(m, m->next_adopted++);

@@ -15,6 +15,7 @@
 
 /* More is somebody who asks and asks. */
 #define MAX_CLIENTS  16384
+#define MAX_OF_ONE   64  /* of one process: one is enough, with its channels */
 #define MAX_CHANNELS 256 /* of one client; as the engine has it */
 
 struct client *clients_find(struct master *m, uint32_t number)
@@ -97,6 +98,20 @@ static struct client *client_add(struct master *m,
     return client;
 }
 
+static bool may_have_another(const struct master *m,
+                             const struct wire_sender *who)
+{
+    unsigned n = 0;
+
+    for (apr_hash_index_t *i = apr_hash_first(NULL, m->clients); i != NULL;
+         i = apr_hash_next(i)) {
+        const struct client *client = apr_hash_this_val(i);
+
+        n += client->pid == who->pid;
+    }
+    return n < MAX_OF_ONE && apr_hash_count(m->clients) < MAX_CLIENTS;
+}
+
 int client_new(struct master *m, const struct wire_sender *who, bool admin,
                int (*answer)(void *baton, int channel), void *baton)
 {
@@ -104,7 +119,7 @@ int client_new(struct master *m, const struct wire_sender *who, bool admin,
     int board = -1;
     int rc = -EMFILE;
 
-    if (apr_hash_count(m->clients) < MAX_CLIENTS) {
+    if (may_have_another(m, who)) {
         rc = wire_pair(ends);
     }
     if (rc == 0 && !admin) {

@@ -90,9 +90,12 @@ int gate_fd(const struct master *m, enum gate_kind kind)
 
 static void log_unanswered(long pid, int rc)
 {
+    static struct log_quota quota;
+
     if (rc < 0) {
-        log_error("pid %ld asked for a channel and got none: %s", pid,
-                  strerror(-rc));
+        log_some(&quota, LOG_LEVEL_ERROR,
+                 "pid %ld asked for a channel and got none: %s", pid,
+                 strerror(-rc));
     }
 }
 

@@ -9,44 +9,28 @@
 #include "apppool/pool.h"
 #include "apppool/protocol.h"
 #include "apppool/server.h"
-#include "installed.h"
 #include "leaks.h"
+#include "real_app.h"
 
 #include <apr_general.h>
 #include <apr_strings.h>
 #include <check.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-#define PATIENCE_MS 20000
 
 static apr_pool_t *pool;
 static char folder[] = "/tmp/apppool-library.XXXXXX";
 static struct apppool_server *server;
 static struct apppool_client *client;
-
-/* Answers with path, pid and its version. */
-static const char good_app[] =
-    "import os\n"
-    "def application(environ, start_response):\n"
-    "    path = environ['PATH_INFO']\n"
-    "    body = ('%s %d ' % (path, os.getpid())).encode() + VERSION\n"
-    "    start_response('200 OK', [('Content-Type', 'text/plain')])\n"
-    "    return [body]\n"
-    "VERSION = b'one'\n";
 
 /* The application's side -------------------------------------------------- */
 
@@ -55,61 +39,9 @@ static char *in_folder(const char *name)
     return apr_psprintf(pool, "%s/%s", folder, name);
 }
 
-/* An application is its owner's, so that it runs as somebody of its own. */
-static void give_away(const char *path)
-{
-    const struct passwd *user = getpwnam("daemon");
-
-    ck_assert_ptr_nonnull(user);
-    ck_assert_int_eq(chown(path, user->pw_uid, user->pw_gid), 0);
-}
-
-static void write_file(const char *path, const char *text)
-{
-    char *fresh = apr_pstrcat(pool, path, ".new", NULL);
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-    close(fd);
-    if (geteuid() == 0) {
-        give_away(fresh);
-    }
-    ck_assert_int_eq(rename(fresh, path), 0);
-}
-
-/* An application in a folder of its own; its root. */
 static char *make_app(const char *name, const char *code)
 {
-    char *root = in_folder(name);
-
-    ck_assert_int_eq(mkdir(root, 0755), 0);
-    write_file(apr_pstrcat(pool, root, "/passenger_wsgi.py", NULL), code);
-    if (geteuid() == 0) {
-        give_away(root);
-    }
-    return root;
-}
-
-static void remove_tree(const char *path)
-{
-    DIR *entries = opendir(path);
-    struct dirent *entry;
-
-    while (entries != NULL && (entry = readdir(entries)) != NULL) {
-        if (strcmp(entry->d_name, ".") != 0 &&
-            strcmp(entry->d_name, "..") != 0) {
-            char *name = apr_pstrcat(pool, path, "/", entry->d_name, NULL);
-
-            if (unlink(name) < 0) {
-                remove_tree(name);
-            }
-        }
-    }
-    if (entries != NULL) {
-        closedir(entries);
-    }
-    rmdir(path);
+    return real_app(pool, folder, name, code);
 }
 
 /* Fixture ----------------------------------------------------------------- */
@@ -126,19 +58,6 @@ static char *read_log(void)
     return text;
 }
 
-static struct apppool_server_options options(void)
-{
-    const char *stage = getenv("APPPOOL_STAGE");
-
-    stage = stage == NULL ? "" : stage;
-    return (struct apppool_server_options){
-        .server_executable = apr_pstrcat(pool, stage, APPPOOL_SERVER_PATH,
-                                         NULL),
-        .spawn_server = apr_pstrcat(pool, stage, APPPOOL_SPAWN_PATH, NULL),
-        .log_file = in_folder("log"),
-    };
-}
-
 static void set_up(void)
 {
     struct apppool_server_options o;
@@ -149,7 +68,7 @@ static void set_up(void)
     apr_pool_create(&pool, NULL);
     ck_assert_ptr_nonnull(mkdtemp(folder));
     ck_assert_int_eq(chmod(folder, 0755), 0);
-    o = options();
+    o = real_options(pool, folder);
     ck_assert_msg(apppool_server_start(&server, &o, &message, pool) == 0,
                   "%s", message);
     ck_assert_int_eq(apppool_server_connect(server, &client, pool), 0);
@@ -158,7 +77,7 @@ static void set_up(void)
 static void tear_down(void)
 {
     ck_assert_int_eq(apppool_server_shutdown(server), 0);
-    remove_tree(folder);
+    real_remove(pool, folder);
     apr_pool_destroy(pool);
     leaks_end();
     apr_terminate();
@@ -167,14 +86,6 @@ static void tear_down(void)
 static bool is_alive(pid_t pid)
 {
     return kill(pid, 0) == 0;
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void pause_a_moment(void)
@@ -194,10 +105,10 @@ static const char *told(void)
 
 static void wait_until_gone(pid_t pid)
 {
-    const int64_t end = now_ms() + PATIENCE_MS;
+    const int64_t end = real_now_ms() + REAL_PATIENCE_MS;
 
     while (is_alive(pid)) {
-        ck_assert_msg(now_ms() < end, "%ld never ended; %s", (long)pid,
+        ck_assert_msg(real_now_ms() < end, "%ld never ended; %s", (long)pid,
                       told());
         pause_a_moment();
     }
@@ -214,10 +125,10 @@ static unsigned number(apr_status_t (*get)(struct apppool_client *, unsigned *))
 static void wait_for_number(apr_status_t (*get)(struct apppool_client *,
                                                 unsigned *), unsigned value)
 {
-    const int64_t end = now_ms() + PATIENCE_MS;
+    const int64_t end = real_now_ms() + REAL_PATIENCE_MS;
 
     while (number(get) != value) {
-        ck_assert_msg(now_ms() < end, "%u instead of %u; %s", number(get),
+        ck_assert_msg(real_now_ms() < end, "%u instead of %u; %s", number(get),
                       value, told());
         pause_a_moment();
     }
@@ -229,7 +140,7 @@ static struct apppool_session *got_from(struct apppool_client *from,
                                         const char *root, apr_pool_t *p)
 {
     struct apppool_get_options o = { .root = root,
-                                     .timeout = PATIENCE_MS * 1000 };
+                                     .timeout = REAL_PATIENCE_MS * 1000 };
     struct apppool_session *session;
     struct apppool_failure failure;
 
@@ -243,66 +154,9 @@ static struct apppool_session *got(const char *root)
     return got_from(client, root, pool);
 }
 
-static void send_request(const struct apppool_session *session,
-                         const char *path)
-{
-    const char *const words[] = {
-        "CONTENT_LENGTH", "0", "SCGI", "1", "REQUEST_METHOD", "GET",
-        "REQUEST_URI", path, "QUERY_STRING", "", "SCRIPT_NAME", "",
-        "PATH_INFO", path, "SERVER_NAME", "localhost", "SERVER_PORT", "80",
-        "SERVER_PROTOCOL", "HTTP/1.1", "SERVER_SOFTWARE", "test",
-        "REQUEST_SCHEME", "http", "REMOTE_ADDR", "127.0.0.1",
-        "HTTP_HOST", "localhost", "APPPOOL_KEEPALIVE", "1",
-    };
-    char variables[2048], request[2100];
-    size_t len = 0;
-    int n;
-
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        strcpy(variables + len, words[i]);
-        len += strlen(words[i]) + 1;
-    }
-    n = snprintf(request, sizeof(request), "%zu:", len);
-    memcpy(request + n, variables, len);
-    request[n + (int)len] = ',';
-    len += (size_t)n + 1;
-    ck_assert_int_eq(send(apppool_session_writer(session), request, len,
-                          MSG_NOSIGNAL), (ssize_t)len);
-}
-
-/* One whole response; its body, of a length that its frame tells. */
-static const char *read_response(const struct apppool_session *session)
-{
-    static _Thread_local char text[4096];
-    const int64_t end = now_ms() + PATIENCE_MS;
-    size_t len = 0;
-
-    for (;;) {
-        struct pollfd poller = { .fd = apppool_session_reader(session),
-                                 .events = POLLIN };
-        const char *body, *frame;
-        ssize_t n;
-
-        ck_assert_int_eq(poll(&poller, 1, (int)(end - now_ms())), 1);
-        n = recv(poller.fd, text + len, sizeof(text) - 1 - len, MSG_DONTWAIT);
-        ck_assert_msg(n > 0, "cut off: %s", text);
-        len += (size_t)n;
-        text[len] = '\0';
-        body = strstr(text, "\r\n\r\n");
-        frame = strstr(text, "X-Apppool-Frame: ");
-        if (body != NULL) {
-            ck_assert_msg(frame != NULL && frame < body, "%s", text);
-            if (strlen(body + 4) >= strtoul(frame + 17, NULL, 10)) {
-                return body + 4;
-            }
-        }
-    }
-}
-
 static const char *ask(const struct apppool_session *session, const char *path)
 {
-    send_request(session, path);
-    return read_response(session);
+    return real_ask(session, path);
 }
 
 /* One request from get to close; the answer is checked. */
@@ -321,7 +175,7 @@ static pid_t use(const char *root, const char *version)
 
 START_TEST(application_answers_and_its_process_is_kept)
 {
-    const char *root = make_app("blog", good_app);
+    const char *root = make_app("blog", real_good_app);
     pid_t pid = use(root, "one");
     struct apppool_session *session;
 
@@ -345,7 +199,7 @@ END_TEST
 /* The example in the original's documentation. */
 START_TEST(start_fork_connect_detach_get_use_exit_wait)
 {
-    const char *root = make_app("blog", good_app);
+    const char *root = make_app("blog", real_good_app);
 
     for (int i = 0; i < 3; i++) {
         int status;
@@ -373,7 +227,7 @@ END_TEST
 
 START_TEST(numbers_are_right)
 {
-    const char *root = make_app("blog", good_app);
+    const char *root = make_app("blog", real_good_app);
     struct apppool_session *session;
     pid_t pid;
 
@@ -387,14 +241,14 @@ START_TEST(numbers_are_right)
     apppool_session_close(session, APPPOOL_SESSION_ENDED);
     wait_for_number(apppool_get_active, 0);
     ck_assert_uint_eq(number(apppool_get_count), 1);
-    ck_assert_int_eq(apppool_ping(client, PATIENCE_MS * 1000), 0);
+    ck_assert_int_eq(apppool_ping(client, REAL_PATIENCE_MS * 1000), 0);
 }
 END_TEST
 
 START_TEST(clear_ends_idle_processes_now_and_others_later)
 {
-    const char *idle_root = make_app("idle", good_app);
-    const char *busy_root = make_app("busy", good_app);
+    const char *idle_root = make_app("idle", real_good_app);
+    const char *busy_root = make_app("busy", real_good_app);
     pid_t idle_pid = use(idle_root, "one");
     struct apppool_session *session = got(busy_root);
     pid_t busy_pid = apppool_session_pid(session);
@@ -412,8 +266,8 @@ END_TEST
 
 START_TEST(set_max_ends_what_is_over_it)
 {
-    const char *a = make_app("a", good_app);
-    const char *b = make_app("b", good_app);
+    const char *a = make_app("a", real_good_app);
+    const char *b = make_app("b", real_good_app);
     struct apppool_session *session = got(a), *second;
     struct apppool_get_options quick = { .root = b, .timeout = 100000 };
 
@@ -434,7 +288,7 @@ END_TEST
 /* One of each application stays: PoolMinInstances. */
 START_TEST(idle_processes_end_after_their_time)
 {
-    const char *root = make_app("blog", good_app);
+    const char *root = make_app("blog", real_good_app);
     struct apppool_session *first = got(root), *second = got(root);
 
     ck_assert_int_ne(apppool_session_pid(first), apppool_session_pid(second));
@@ -458,7 +312,7 @@ START_TEST(failed_start_has_the_applications_own_words)
     ck_assert_msg(strstr(failure.message, "my fault") != NULL, "%s",
                   failure.message);
     wait_for_number(apppool_get_count, 0);
-    use(make_app("good", good_app), "one");
+    use(make_app("good", real_good_app), "one");
 }
 END_TEST
 
@@ -476,22 +330,22 @@ START_TEST(root_that_is_none_is_an_error)
         ck_assert_ptr_null(session);
         ck_assert_uint_gt(strlen(failure.message), 0);
     }
-    use(make_app("good", good_app), "one");
+    use(make_app("good", real_good_app), "one");
 }
 END_TEST
 
 START_TEST(restart_serves_new_code_and_a_broken_one_leaves_the_old)
 {
-    const char *root = make_app("blog", good_app);
+    const char *root = make_app("blog", real_good_app);
     char *code = apr_pstrcat(pool, root, "/passenger_wsgi.py", NULL);
     const char *message = NULL;
     pid_t old = use(root, "one");
 
-    write_file(code, apr_pstrcat(pool, good_app, "VERSION = b'two'\n", NULL));
+    real_write(code, apr_pstrcat(pool, real_good_app, "VERSION = b'two'\n", NULL));
     ck_assert_int_eq(apppool_restart(client, root, &message, pool), 0);
     ck_assert_int_ne(use(root, "two"), old);
     wait_until_gone(old);
-    write_file(code, "raise RuntimeError('no good')\n");
+    real_write(code, "raise RuntimeError('no good')\n");
     ck_assert_int_eq(apppool_restart(client, root, &message, pool),
                      APPPOOL_EFAILED);
     ck_assert_msg(strstr(message, "no good") != NULL, "%s", message);
@@ -503,7 +357,7 @@ END_TEST
 
 START_TEST(detached_process_ends_when_it_is_free)
 {
-    const char *root = make_app("blog", good_app);
+    const char *root = make_app("blog", real_good_app);
     struct apppool_session *session = got(root);
     pid_t pid = apppool_session_pid(session);
 
@@ -518,7 +372,7 @@ END_TEST
 
 START_TEST(status_names_root_and_process)
 {
-    const char *root = make_app("blog", good_app);
+    const char *root = make_app("blog", real_good_app);
     pid_t pid = use(root, "one");
     const char *json;
     apr_size_t len;
@@ -533,7 +387,7 @@ END_TEST
 
 START_TEST(session_outlives_its_client)
 {
-    const char *root = make_app("blog", good_app);
+    const char *root = make_app("blog", real_good_app);
     struct apppool_client *own;
     struct apppool_session *session;
     apr_pool_t *clients_pool;
@@ -552,7 +406,7 @@ END_TEST
 /* What a client held comes back, however it ends. */
 START_TEST(dead_clients_sessions_are_free_again)
 {
-    const char *root = make_app("blog", good_app);
+    const char *root = make_app("blog", real_good_app);
     int ready[2];
     char byte;
     pid_t child;
@@ -626,8 +480,8 @@ static void work_in_threads(const char *const roots[], int n_roots)
 
 START_TEST(threads_share_client_and_processes)
 {
-    const char *roots[] = { make_app("a", good_app), make_app("b", good_app),
-                            make_app("c", good_app) };
+    const char *roots[] = { make_app("a", real_good_app), make_app("b", real_good_app),
+                            make_app("c", real_good_app) };
 
     ck_assert_int_eq(apppool_set_max(client, 2), 0);
     work_in_threads(roots, 3);
@@ -636,64 +490,19 @@ START_TEST(threads_share_client_and_processes)
 }
 END_TEST
 
-/* The engine: the server's child that was started with --engine. */
-static pid_t find_engine(void)
-{
-    const int64_t end = now_ms() + PATIENCE_MS;
-
-    while (now_ms() < end) {
-        DIR *processes = opendir("/proc");
-        struct dirent *entry;
-        pid_t found = 0;
-
-        while ((entry = readdir(processes)) != NULL) {
-            char words[512] = "", path[300];
-            long parent = 0;
-            FILE *file;
-
-            snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
-            file = fopen(path, "re");
-            if (file == NULL) {
-                continue;
-            }
-            if (fscanf(file, "%*d (%*[^)]) %*c %ld", &parent) != 1) {
-                parent = 0;
-            }
-            fclose(file);
-            snprintf(path, sizeof(path), "/proc/%s/cmdline", entry->d_name);
-            file = fopen(path, "re");
-            if (file != NULL) {
-                size_t n = fread(words, 1, sizeof(words) - 1, file);
-
-                fclose(file);
-                if (parent == apppool_server_pid(server) &&
-                    memmem(words, n, "--engine", 8) != NULL) {
-                    found = (pid_t)atoi(entry->d_name);
-                }
-            }
-        }
-        closedir(processes);
-        if (found != 0) {
-            return found;
-        }
-        pause_a_moment();
-    }
-    ck_abort_msg("no engine");
-}
-
 /* Sessions go on, waiting ones are asked for again, nothing is lost. */
 START_TEST(death_of_the_engine_is_not_noticed)
 {
-    const char *root = make_app("blog", good_app);
+    const char *root = make_app("blog", real_good_app);
     struct apppool_session *session = got(root);
     pid_t pid = apppool_session_pid(session);
-    pid_t engine = find_engine();
+    pid_t engine = real_engine(apppool_server_pid(server));
 
     ck_assert_int_eq(kill(engine, SIGKILL), 0);
     ck_assert_int_eq(strncmp(ask(session, "/e"), "/e ", 3), 0);
     apppool_session_close(session, APPPOOL_SESSION_KEPT);
     ck_assert_int_eq(use(root, "one"), pid);
-    ck_assert_int_ne(find_engine(), engine);
+    ck_assert_int_ne(real_engine(apppool_server_pid(server)), engine);
     wait_for_number(apppool_get_active, 0);
     ck_assert_uint_eq(number(apppool_get_count), 1);
 }
@@ -701,10 +510,10 @@ END_TEST
 
 START_TEST(a_limit_that_was_set_outlives_the_engine)
 {
-    const char *root = make_app("a", good_app);
+    const char *root = make_app("a", real_good_app);
     struct apppool_get_options quick = { .root = root, .timeout = 300000 };
     struct apppool_session *session, *second;
-    pid_t engine = find_engine();
+    pid_t engine = real_engine(apppool_server_pid(server));
 
     ck_assert_int_eq(apppool_set_max(client, 1), 0);
     ck_assert_int_eq(kill(engine, SIGKILL), 0);
@@ -720,7 +529,7 @@ static void *kill_engines(void *baton)
 {
     (void)baton;
     for (int i = 0; i < 2; i++) {
-        kill(find_engine(), SIGKILL);
+        kill(real_engine(apppool_server_pid(server)), SIGKILL);
         poll(NULL, 0, 150);
     }
     return NULL;
@@ -728,7 +537,7 @@ static void *kill_engines(void *baton)
 
 START_TEST(engines_die_under_load_and_no_request_fails)
 {
-    const char *roots[] = { make_app("a", good_app), make_app("b", good_app) };
+    const char *roots[] = { make_app("a", real_good_app), make_app("b", real_good_app) };
     pthread_t killer;
 
     ck_assert_int_eq(pthread_create(&killer, NULL, kill_engines, NULL), 0);
@@ -741,7 +550,7 @@ END_TEST
 
 START_TEST(waiting_ends_when_the_server_does)
 {
-    const char *root = make_app("blog", good_app);
+    const char *root = make_app("blog", real_good_app);
     struct apppool_session *session = got(root);
     pid_t pid = apppool_session_pid(session);
     struct apppool_get_options o = { .root = root };

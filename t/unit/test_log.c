@@ -129,6 +129,28 @@ START_TEST(log_without_a_reader_is_not_written_to)
 }
 END_TEST
 
+/* Time is not waited for: the quota's end is put into the past. */
+START_TEST(quota_bounds_lines_and_says_how_many_were_left_out)
+{
+    struct log_quota quota = { 0 };
+    unsigned lines = 0;
+
+    for (int i = 0; i < 100; i++) {
+        log_some(&quota, LOG_LEVEL_WARN, "again %d", i);
+    }
+    for (const char *at = read_text(); (at = strstr(at, "again")) != NULL;
+         at++) {
+        lines++;
+    }
+    ck_assert_uint_eq(lines, LOG_QUOTA_LINES);
+    quota.until_s = 0;
+    log_some(&quota, LOG_LEVEL_WARN, "the last");
+    ck_assert(is_like(read_text(), "80 more lines.*the last"));
+    log_some(&quota, LOG_LEVEL_DEBUG, "not at this level");
+    ck_assert_str_eq(read_text(), "");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("log");
@@ -144,6 +166,7 @@ int main(void)
     tcase_add_test(c, long_line_is_cut_and_still_one_line);
     tcase_add_test(c, full_log_drops_lines_and_says_how_many);
     tcase_add_test(c, log_without_a_reader_is_not_written_to);
+    tcase_add_test(c, quota_bounds_lines_and_says_how_many_were_left_out);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
