@@ -330,6 +330,7 @@ class Connection(asyncio.Protocol):
             self.close()
         elif request.body_ended:
             self._request = None
+            self.resume_reading()   # paused by a body that nobody asked for
             if self._data:
                 asyncio.get_running_loop().call_soon(self.data_received, b"")
         else:
