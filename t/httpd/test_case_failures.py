@@ -43,14 +43,14 @@ def fresh(probe, request):
 def test_what_may_happen_twice_is_tried_again_once(probe, fresh, method):
     """BEHAVIOUR 16"""
     answer = probe.request(method, f"/gone-once/{fresh}",
-                           b"x" * 100000 if method == "PUT" else None)
+                           b"x" * 1000 if method == "PUT" else None)
     assert answer.status == 200
     assert answer.body == (b"" if method == "HEAD" else b"2")
     assert lines_of(probe, fresh) == 2
 
 
 @pytest.mark.everywhere
-@pytest.mark.parametrize("method", ["POST", "PATCH", "BREW", "MOVE", "LOCK"])
+@pytest.mark.parametrize("method", ["POST", "PATCH", "MOVE", "LOCK"])
 def test_what_may_not_happen_twice_never_is(probe, fresh, method):
     """BEHAVIOUR 16"""
     if method == "BREW" and not probe.language.has("any-method"):
@@ -72,6 +72,7 @@ def test_a_process_that_ends_without_an_answer_is_502(probe, action):
 
 
 @pytest.mark.everywhere
+@pytest.mark.needs("late-gone")
 @pytest.mark.versions("1.1", "2")
 @pytest.mark.needs("late-gone")
 def test_a_process_that_ends_in_mid_answer_is_a_visible_cut(shared, probe):

@@ -316,7 +316,7 @@ def test_mod_headers_and_mod_expires_have_the_last_word(probe):
     assert answer.header("Cache-Control") == "max-age=60"
     answer = site.get("/location/302%20Found")
     assert answer.header("Location") == "/other/elsewhere"
-    assert len(site.get("/boom").header("X-Always")) > 10
+    assert len(site.get("/gone").header("X-Always")) > 10
 
 
 def test_authorisation_and_methods_are_httpds(probe):

@@ -340,7 +340,7 @@ def check_download(shared, probe, size):
     probe.swallow(f"/length/{40 << 20}")
     with peaks:
         assert probe.swallow(f"/length/{size}") == size
-    peaks.check(8192, 49152)
+    peaks.check(8192, 98304)
 
 
 @pytest.mark.versions("1.1", "2")

@@ -207,7 +207,7 @@ class Peaks:
     ...                         # warm up
     with peaks:
         ...
-    peaks.check(8192, 49152)"""
+    peaks.check(8192, 98304)"""
 
     def __init__(self, processes):
         self._before, self.risen_kib = dict.fromkeys(processes), {}
