@@ -9,6 +9,11 @@
 
 #include <string.h>
 
+#define LET_IN \
+    "Let this user into each folder on the way: <code>chmod o+x</code>, or a" \
+    " group and <code>chmod g+x</code>; or run the application as its owner" \
+    " with <code>PoolUser</code>."
+
 static const struct hint {
     const char *words; /* in the error or what was printed */
     const char *advice;
@@ -39,10 +44,8 @@ static const struct hint {
     { "cannot be run by user",
       "Check the path of the interpreter, and that this user may execute"
       " it." },
-    { "cannot enter",
-      "Let this user into each folder on the way: <code>chmod o+x</code>, or"
-      " a group and <code>chmod g+x</code>; or run the application as its"
-      " owner with <code>PoolUser</code>." },
+    { "may not enter the folder", LET_IN },
+    { "is not accessible to it", LET_IN },
     { "ermission denied",
       "Run <code>namei -l</code> on the path that is named to see who may do"
       " what; with SELinux or AppArmor look for a denial in the audit log"
