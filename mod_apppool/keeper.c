@@ -270,6 +270,27 @@ static void announce(struct keeper *keeper, server_rec *s)
     }
 }
 
+/* Whoever has inherited both ends may have emptied it, or shut it down; then
+ * only children to come have the new one. */
+void keeper_look_after_mailbox(struct keeper *keeper, server_rec *s)
+{
+    int rc;
+
+    if (keeper->server.pid == 0 || keeper->box.writer < 0) {
+        return;
+    }
+    rc = mailbox_keep(&keeper->box, keeper->server.rendezvous);
+    if (rc != 0) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, -rc * (rc < 0), s, "somebody "
+                     "else has %s where httpd's children find a new pool "
+                     "server; mended", rc < 0 ? "shut down" : "emptied");
+    }
+    if (rc < 0) {
+        mailbox_close(&keeper->box);
+        announce(keeper, s);
+    }
+}
+
 static void send_configuration(struct keeper *keeper, server_rec *s,
                                const struct pool_settings *once, apr_pool_t *p)
 {

@@ -11,6 +11,9 @@
 
 #include "socket.h"
 
+/* A bound on what is thrown away at a time. More than a socket's buffer has. */
+#define MAX_FOREIGN 1024
+
 /* What a message carries beside its one byte. */
 union ancillary {
     struct cmsghdr align;
@@ -38,49 +41,71 @@ void mailbox_close_writer(struct mailbox *box)
     fd_close(&box->writer);
 }
 
-static ssize_t receive(int fd, int flags, struct msghdr *msg,
-                       union ancillary *extra)
-{
-    char byte;
-    struct iovec piece = {.iov_base = &byte, .iov_len = 1};
-    ssize_t n;
+/* One message. len 0 and nobody who sent it: the end. */
+struct letter {
+    ssize_t len;
+    int fd;      /* -1: none */
+    pid_t sender;
+};
 
-    *msg = (struct msghdr){.msg_iov = &piece, .msg_iovlen = 1,
-                           .msg_control = extra->bytes,
-                           .msg_controllen = sizeof(extra->bytes)};
-    do {
-        n = recvmsg(fd, msg, flags | MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    } while (n < 0 && errno == EINTR);
-    return n;
-}
-
-/* The descriptor and the sender of a received message. */
-static void unpack(struct msghdr *msg, int *fd_r, struct ucred *who_r)
+/* What the message carries; descriptors too many the kernel has closed. */
+static void unpack(struct msghdr *msg, struct letter *letter)
 {
+    struct ucred who;
     struct cmsghdr *c;
 
-    *fd_r = -1;
-    *who_r = (struct ucred){.pid = 0};
     for (c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
-        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
-            memcpy(fd_r, CMSG_DATA(c), sizeof(*fd_r));
-        } else if (c->cmsg_level == SOL_SOCKET &&
-                   c->cmsg_type == SCM_CREDENTIALS) {
-            memcpy(who_r, CMSG_DATA(c), sizeof(*who_r));
+        if (c->cmsg_level != SOL_SOCKET) {
+            continue;
+        }
+        if (c->cmsg_type == SCM_RIGHTS) {
+            memcpy(&letter->fd, CMSG_DATA(c), sizeof(letter->fd));
+        } else if (c->cmsg_type == SCM_CREDENTIALS) {
+            memcpy(&who, CMSG_DATA(c), sizeof(who));
+            letter->sender = who.pid;
         }
     }
 }
 
-static void empty(struct mailbox *box)
+static struct letter receive(int fd, int flags)
 {
     union ancillary extra;
+    struct letter letter = {.fd = -1};
+    char byte;
+    struct iovec piece = {.iov_base = &byte, .iov_len = 1};
     struct msghdr msg;
-    struct ucred who;
-    int fd;
 
-    while (receive(box->reader, 0, &msg, &extra) > 0) {
-        unpack(&msg, &fd, &who);
-        fd_close(&fd);
+    do {
+        msg = (struct msghdr){.msg_iov = &piece, .msg_iovlen = 1,
+                              .msg_control = extra.bytes,
+                              .msg_controllen = sizeof(extra.bytes)};
+        letter.len = recvmsg(fd, &msg,
+                             flags | MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    } while (letter.len < 0 && errno == EINTR);
+    if (letter.len < 0) {
+        letter.len = -errno;
+    } else {
+        unpack(&msg, &letter);
+    }
+    return letter;
+}
+
+static int is_message(const struct letter *letter)
+{
+    return letter->len > 0 || (letter->len == 0 && letter->sender != 0);
+}
+
+static void empty(struct mailbox *box)
+{
+    struct letter letter;
+    int i;
+
+    for (i = 0; i < MAX_FOREIGN; i++) {
+        letter = receive(box->reader, 0);
+        fd_close(&letter.fd);
+        if (!is_message(&letter)) {
+            return;
+        }
     }
 }
 
@@ -95,6 +120,7 @@ int mailbox_put(struct mailbox *box, int fd)
     struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
     ssize_t n;
 
+    wire_pass_credentials(box->reader); /* who shares it may have ended that */
     empty(box);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
@@ -106,21 +132,51 @@ int mailbox_put(struct mailbox *box, int fd)
     return n < 0 ? -errno : 0;
 }
 
-int mailbox_look(const struct mailbox *box, pid_t parent, int *fd_r)
+/* What is first, as `flags` have it taken or not. 0; -EPERM: it is not the
+ * parent's, and its descriptor has been closed; -EAGAIN, -EPIPE, -errno. */
+static int read_first(const struct mailbox *box, int flags, pid_t parent,
+                      int *fd_r)
 {
-    union ancillary extra;
-    struct msghdr msg;
-    struct ucred who;
-    ssize_t n = receive(box->reader, MSG_PEEK, &msg, &extra);
+    struct letter letter = receive(box->reader, flags);
 
-    *fd_r = -1;
-    if (n <= 0) {
-        return n < 0 ? -errno : -EPIPE;
+    *fd_r = letter.fd;
+    if (!is_message(&letter)) {
+        return letter.len < 0 ? (int)letter.len : -EPIPE;
     }
-    unpack(&msg, fd_r, &who);
-    if (who.pid != parent) {
+    if (letter.sender != parent || letter.fd < 0) {
         fd_close(fd_r);
         return -EPERM;
     }
-    return *fd_r >= 0 ? 0 : -EAGAIN;
+    return 0;
+}
+
+int mailbox_look(const struct mailbox *box, pid_t parent, int *fd_r)
+{
+    int rc, i;
+
+    wire_pass_credentials(box->reader); /* as above */
+    rc = read_first(box, MSG_PEEK, parent, fd_r);
+    for (i = 0; rc == -EPERM && i < MAX_FOREIGN; i++) {
+        /* A sibling may have taken the foreign one first, and this is what was
+         * behind it: then it is used, and the parent puts another. */
+        rc = read_first(box, 0, parent, fd_r);
+        if (rc == -EPERM) {
+            rc = read_first(box, MSG_PEEK, parent, fd_r);
+        }
+    }
+    return rc;
+}
+
+int mailbox_keep(struct mailbox *box, int fd)
+{
+    int there, rc;
+
+    wire_pass_credentials(box->reader);
+    rc = read_first(box, MSG_PEEK, getpid(), &there);
+    if (rc == 0) {
+        fd_close(&there);
+        return 0;
+    }
+    rc = mailbox_put(box, fd);
+    return rc < 0 ? rc : 1;
 }

@@ -59,6 +59,20 @@ def test_connections_that_an_heir_plants_are_not_used(heirs):
     assert heirs.ours.get().body == b"hello"
 
 
+def test_children_find_a_new_server_after_an_heir_has_emptied_the_mailbox(heirs):
+    """httpd's parent looks every ten seconds."""
+    heirs.graceful()  # the daemon is another, forked with all the descriptors
+    assert eventually(lambda: heirs.heir.get("/wait").status == 200, 10,
+                      "the daemon") is not None
+    assert heirs.ours.get().body == b"hello"
+    master = heirs.master
+    master.kill()
+    eventually(lambda: heirs.master not in (None, master), 5, "a new server")
+    assert heirs.heir.get("/occupy").json["result"]["taken"] > 0
+    eventually(lambda: heirs.ours.get().status == 200, 30, "it serves")
+    assert "somebody else has emptied" in heirs.log.text()
+
+
 def test_children_take_no_server_that_an_heir_offers(heirs):
     heirs.heir.get("/try")
     master = heirs.master

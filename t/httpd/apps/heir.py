@@ -4,6 +4,7 @@ inherited from the httpd parent, without having been executed anew.
 
 GET /try    uses every socket of our kind, as client and as server; answers with
             what came of it
+GET /occupy empties every socket of our kind and puts offers of its own there
 GET /wait   whether anybody has spoken to the sockets that /try planted
 """
 
@@ -95,6 +96,21 @@ def try_all():
     return found
 
 
+def occupy_all():
+    taken = 0
+    for _, sock in unix_sockets():
+        with sock:
+            try:
+                while sock.recvmsg(100, 4096, socket.MSG_DONTWAIT):
+                    taken += 1
+                    if taken > 100:
+                        break
+            except OSError:
+                pass
+            plant(sock)
+    return taken
+
+
 def heard():
     """What the planted sockets were told."""
     ready = select.select(planted, [], [], PATIENCE_S)[0] if planted else []
@@ -110,6 +126,8 @@ def heard():
 def application(environ, start_response):
     if environ["PATH_INFO"] == "/try":
         result = try_all()
+    elif environ["PATH_INFO"] == "/occupy":
+        result = {"taken": occupy_all()}
     else:
         result = {"heard": heard(), "planted": len(planted)}
     body = json.dumps({"uid": os.getuid(), "result": result}).encode()

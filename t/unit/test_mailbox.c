@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_mailbox.c - a mailbox between a parent, its children, and others that
+ * have inherited both its ends.
+ */
+#include "leaks.h"
+#include "mailbox.h"
+#include "socket.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct mailbox box;
+static int ours[2];
+
+static void set_up(void)
+{
+    leaks_begin();
+    ck_assert_int_eq(mailbox_open(&box), 0);
+    ck_assert_int_eq(pipe(ours), 0);
+}
+
+static void tear_down(void)
+{
+    mailbox_close(&box);
+    close(ours[0]);
+    close(ours[1]);
+    leaks_end();
+}
+
+/* Run it in somebody else, who has the same descriptors. */
+static void as_heir(void (*what)(void))
+{
+    pid_t heir = fork();
+    int status;
+
+    if (heir == 0) {
+        what();
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(heir, &status, 0), heir);
+    ck_assert_int_eq(status, 0);
+}
+
+static void drain(void)
+{
+    char byte;
+
+    while (recv(box.reader, &byte, 1, MSG_DONTWAIT) >= 0) {
+        /* and the next */
+    }
+}
+
+/* The heir's own offer, and one that looks like an end of file. */
+static void plant(void)
+{
+    struct mailbox copy = box;
+    int theirs[2];
+
+    drain();
+    if (pipe(theirs) < 0 || mailbox_put(&copy, theirs[0]) < 0 ||
+        send(box.writer, "", 0, MSG_DONTWAIT) < 0) {
+        _exit(1);
+    }
+}
+
+static void hide_senders(void)
+{
+    int off = 0;
+
+    if (setsockopt(box.reader, SOL_SOCKET, SO_PASSCRED, &off, sizeof(off)) <
+        0) {
+        _exit(1);
+    }
+}
+
+static void shut_down(void)
+{
+    shutdown(box.reader, SHUT_RDWR);
+}
+
+static void expect_ours(void)
+{
+    struct stat found, put;
+    int fd;
+
+    ck_assert_int_eq(mailbox_look(&box, getpid(), &fd), 0);
+    ck_assert_int_eq(fstat(fd, &found), 0);
+    ck_assert_int_eq(fstat(ours[0], &put), 0);
+    ck_assert_uint_eq(found.st_ino, put.st_ino);
+    close(fd);
+}
+
+static void expect(int rc)
+{
+    int fd;
+
+    ck_assert_int_eq(mailbox_look(&box, getpid(), &fd), rc);
+    ck_assert_int_eq(fd, -1);
+}
+
+START_TEST(what_was_put_is_found_again_and_again)
+{
+    expect(-EAGAIN);
+    ck_assert_int_eq(mailbox_put(&box, ours[1]), 0);
+    ck_assert_int_eq(mailbox_put(&box, ours[0]), 0);
+    expect_ours();
+    expect_ours();
+    ck_assert_int_eq(mailbox_keep(&box, ours[0]), 0);
+    expect_ours();
+}
+END_TEST
+
+START_TEST(what_others_put_in_front_is_passed_over)
+{
+    as_heir(plant);
+    expect(-EAGAIN);
+    as_heir(plant);
+    ck_assert_int_eq(mailbox_put(&box, ours[0]), 0);
+    expect_ours();
+}
+END_TEST
+
+START_TEST(parent_notices_that_it_was_emptied)
+{
+    ck_assert_int_eq(mailbox_put(&box, ours[0]), 0);
+    as_heir(drain);
+    expect(-EAGAIN);
+    ck_assert_int_eq(mailbox_keep(&box, ours[0]), 1);
+    expect_ours();
+    as_heir(plant);
+    ck_assert_int_eq(mailbox_keep(&box, ours[0]), 1);
+    expect_ours();
+}
+END_TEST
+
+START_TEST(senders_are_named_whoever_has_asked_for_silence)
+{
+    as_heir(hide_senders);
+    ck_assert_int_eq(mailbox_put(&box, ours[0]), 0);
+    as_heir(hide_senders);
+    expect_ours();
+}
+END_TEST
+
+START_TEST(one_that_was_shut_down_is_told)
+{
+    as_heir(shut_down);
+    expect(-EPIPE);
+    ck_assert_int_eq(mailbox_keep(&box, ours[0]), -EPIPE);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("mailbox");
+    TCase *c = tcase_create("mailbox");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    suite_add_tcase(suite, c);
+    tcase_add_checked_fixture(c, set_up, tear_down);
+    tcase_add_test(c, what_was_put_is_found_again_and_again);
+    tcase_add_test(c, what_others_put_in_front_is_passed_over);
+    tcase_add_test(c, parent_notices_that_it_was_emptied);
+    tcase_add_test(c, senders_are_named_whoever_has_asked_for_silence);
+    tcase_add_test(c, one_that_was_shut_down_is_told);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
