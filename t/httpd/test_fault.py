@@ -13,7 +13,7 @@ RUN = Path(__file__).parents[1] / "fault" / "run"
 def test_every_call_may_fail(stage):
     done = subprocess.run(
         [sys.executable, str(RUN), "--stage", str(stage.folder), "--build",
-         os.environ["APPPOOL_BUILD"], "--seconds", "20"],
+         os.environ["APPPOOL_BUILD"], "--seconds", "12"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         timeout=120)
     assert done.returncode == 0, done.stdout
