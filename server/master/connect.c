@@ -62,13 +62,18 @@ static void tell_error(struct master *m, const struct connection_key *key,
 static void tell_connected(struct master *m, const struct connection *c)
 {
     struct wire_message msg;
+    int copy = fd_duplicate(c->fd);
 
+    if (copy < 0) {
+        tell_error(m, &c->key, c->process->number, -copy);
+        return;
+    }
     wire_message_init(&msg);
     wire_message_begin(&msg, MSG_CONNECTED, 0);
     wire_put_u32(&msg, FIELD_CLIENT, c->key.client);
     wire_put_u32(&msg, FIELD_SLOT, c->key.slot);
     wire_put_u32(&msg, FIELD_PROCESS, c->process->number);
-    engine_link_put_copy(&msg, c->fd);
+    wire_put_fd(&msg, &copy);
     engine_link_send(m, &msg);
 }
 

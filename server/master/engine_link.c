@@ -193,7 +193,9 @@ void engine_link_send(struct master *m, struct wire_message *msg)
             log_error("%s to the engine: %s", wire_type_name(wire_type(msg)),
                       strerror(-rc));
         }
-        engine_keeper_lost(m); /* what misses a message knows half of it */
+        if (rc != -EPROTO) { /* that one only misses a descriptor */
+            engine_keeper_lost(m); /* it would know half of everything */
+        }
     }
     wire_message_clear(msg);
 }

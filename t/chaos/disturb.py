@@ -149,10 +149,14 @@ class Disturber:
         process = self.h.master
         used = max(process.descriptors) + 1
         soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        serving = self.serving()
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (used, hard))
-        self.kill_application()
-        time.sleep(1)
-        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+        try:
+            if serving:
+                Proc(self.choose.choice(serving)).kill()
+            time.sleep(1)
+        finally:
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (soft, hard))
 
     def ctl_restart(self):
         subprocess.run([self.h.stage.ctl, "--pid", str(self.h.master.pid),
