@@ -5,6 +5,7 @@
  * The mutations are the same each time. A seed that breaks a promise ends the
  * program with its name as the last line.
  */
+#include "mutate.h"
 #include "reader.h"
 
 #include <apr_general.h>
@@ -14,52 +15,10 @@
 #include <string.h>
 
 #define SEED_MAX 65536
-#define MUTATIONS 300
-
-static uint32_t state = 1;
-
-static uint32_t draw(uint32_t below)
-{
-    state = state * 1664525 + 1013904223;
-    return (state >> 8) % below;
-}
-
-/* Bytes that mean something to a parser are drawn more often than others. */
-static uint8_t draw_byte(void)
-{
-    static const char some[] = "\r\n:; \t0159afHTTP/.\0,\"";
-
-    return draw(2) ? (uint8_t)some[draw(sizeof(some))] : (uint8_t)draw(256);
-}
-
-static size_t mutate(uint8_t *data, size_t size)
-{
-    uint32_t n = draw(4) + 1;
-
-    while (n-- > 0 && size > 2) {
-        uint32_t at = draw((uint32_t)size);
-
-        switch (draw(3)) {
-        case 0:
-            data[at] = draw_byte();
-            break;
-        case 1: /* a byte less */
-            memmove(data + at, data + at + 1, size - at - 1);
-            size--;
-            break;
-        default: /* one more; there is room for MUTATIONS */
-            memmove(data + at + 1, data + at, size - at);
-            data[at] = draw_byte();
-            size++;
-            break;
-        }
-    }
-    return size;
-}
 
 static void try_seed(const struct protocol *protocol, const char *path)
 {
-    static uint8_t seed[SEED_MAX], data[SEED_MAX + 8];
+    static uint8_t seed[SEED_MAX], data[SEED_MAX + MUTATE_ROOM];
     FILE *file = fopen(path, "rb");
     size_t size;
     int i;
