@@ -226,22 +226,26 @@ bool lender_lend(struct apppool_client *client, struct lender *lender,
                  const struct apppool_get_options *options,
                  struct loan *loan_r);
 
-/* What follows is called with the lock held. */
-
-/* The slot was offered and accepted; is_full as the offer says. */
-void lender_accepted(struct lender *lender, struct slot *slot, bool is_lease,
-                     bool is_full);
-/* Its request is over: true, somebody in line has taken it. Lets go of the lock
- * in between if so. */
-bool lender_pass_on(struct apppool_client *client, const struct loan *loan);
-
 /*
  * A thread begins (or has ended) to ask the engine for this application. While
  * one does, what comes free goes back to the engine: it knows who is first.
  */
 void lender_begin_asking(struct apppool_client *client, struct lender *lender);
 void lender_end_asking(struct apppool_client *client, struct lender *lender);
-/* Does one? With the lock held. */
+
+/* What follows is called with the lock held. */
+
+/* The slot was offered and accepted; is_full as the offer says. */
+void lender_accepted(struct lender *lender, struct slot *slot, bool is_lease,
+                     bool is_full);
+/* Its request is over: who in line has it now (to be served without the lock),
+ * or NULL. */
+struct waiter;
+struct waiter *lender_next(struct apppool_client *client,
+                           const struct loan *loan);
+void lender_serve(struct waiter *waiter);
+
+/* Does a thread ask? */
 bool lender_is_asking(const struct lender *lender);
 /* It is a free lease now / it has been given away. */
 void lender_keep(struct slot *slot);

@@ -3,12 +3,14 @@
  * lenders.c - slots that a client keeps, by application, and the threads in
  * line for one.
  *
- * A thread in line waits for LENDER_WAIT_US at most, on a condition variable of
- * its own; then it asks the engine like anybody else, so a client that has gone
+ * A thread in line waits for LENDER_WAIT_US at most, on a semaphore of its own
+ * (whoever serves it holds no lock then, nor does it need one to go on); then it asks the engine like anybody else, so a client that has gone
  * or a slot that went elsewhere is noticed in time.
  */
 #include "client.h"
 
+#include <errno.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,12 +20,11 @@
 /* A thread in line; lives on its stack. */
 struct waiter {
     TAILQ_ENTRY(waiter) next;
-    pthread_cond_t woken;
+    sem_t woken;
     const struct apppool_get_options *options;
     struct loan *loan;   /* filled in when it is taken */
-    bool is_taken;       /* out of the line: it is being served */
-    bool is_served;
-    bool is_sent_away;   /* the last slot has gone: ask the engine */
+    bool is_taken;       /* out of the line: woken soon */
+    bool is_served;      /* else sent away: the last slot has gone */
 };
 
 struct lender {
@@ -178,40 +179,49 @@ static struct timespec deadline(void)
     return end;
 }
 
-static void waiter_init(struct waiter *waiter,
-                        const struct apppool_get_options *options,
-                        struct loan *loan)
+/* Until it is posted, or `end`; NULL: only until then. False: time is over. */
+static bool wait_for(sem_t *woken, const struct timespec *end)
 {
-    pthread_condattr_t monotonic;
+    int rc;
 
-    *waiter = (struct waiter){ .options = options, .loan = loan };
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&waiter->woken, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    do {
+        rc = end != NULL ? sem_clockwait(woken, CLOCK_MONOTONIC, end)
+                         : sem_wait(woken);
+    } while (rc < 0 && errno == EINTR);
+    return rc == 0;
 }
 
-/* Stand in line. With the lock held. */
+/* Out of the line, its time being over. True: somebody is serving it by now. */
+static bool leave_line(struct apppool_client *client, struct lender *lender,
+                       struct waiter *waiter)
+{
+    bool is_late;
+
+    pthread_mutex_lock(&client->lock);
+    is_late = waiter->is_taken;
+    if (!is_late) {
+        TAILQ_REMOVE(&lender->line, waiter, next);
+    }
+    pthread_mutex_unlock(&client->lock);
+    return is_late;
+}
+
+/* Stand in line. With the lock held, which is let go. */
 static bool wait_in_line(struct apppool_client *client, struct lender *lender,
                          const struct apppool_get_options *options,
                          struct loan *loan_r)
 {
     const struct timespec end = deadline();
-    struct waiter waiter;
-    int rc = 0;
+    struct waiter waiter = { .options = options, .loan = loan_r };
 
-    waiter_init(&waiter, options, loan_r);
+    sem_init(&waiter.woken, 0, 0);
     TAILQ_INSERT_TAIL(&lender->line, &waiter, next);
-    while (!waiter.is_served && !waiter.is_sent_away && rc == 0) {
-        rc = pthread_cond_timedwait(&waiter.woken, &client->lock, &end);
+    pthread_mutex_unlock(&client->lock);
+    if (!wait_for(&waiter.woken, &end) &&
+        leave_line(client, lender, &waiter)) {
+        wait_for(&waiter.woken, NULL);
     }
-    while (waiter.is_taken && !waiter.is_served) {
-        pthread_cond_wait(&waiter.woken, &client->lock);
-    }
-    if (!waiter.is_taken) {
-        TAILQ_REMOVE(&lender->line, &waiter, next);
-    }
-    pthread_cond_destroy(&waiter.woken);
+    sem_destroy(&waiter.woken);
     return waiter.is_served;
 }
 
@@ -227,7 +237,7 @@ bool lender_lend(struct apppool_client *client, struct lender *lender,
     }
     if (!is_lent && options->sticky == 0 && lender->is_full &&
         lender->n_busy > 0) {
-        is_lent = wait_in_line(client, lender, options, loan_r);
+        return wait_in_line(client, lender, options, loan_r);
     }
     pthread_mutex_unlock(&client->lock);
     return is_lent;
@@ -281,23 +291,31 @@ static void send_first(const struct waiter *waiter)
     waiter->loan->sent = sent > 0 ? (apr_size_t)sent : 0;
 }
 
-bool lender_pass_on(struct apppool_client *client, const struct loan *loan)
+static void take_out(struct lender *lender, struct waiter *waiter)
+{
+    TAILQ_REMOVE(&lender->line, waiter, next);
+    waiter->is_taken = true;
+}
+
+struct waiter *lender_next(struct apppool_client *client,
+                           const struct loan *loan)
 {
     struct lender *lender = client->slots[loan->slot].lender;
     struct waiter *waiter = TAILQ_FIRST(&lender->line);
 
     if (waiter == NULL || lender_is_asking(lender) ||
         !slot_hand_over(client, loan, waiter->loan)) {
-        return false;
+        return NULL;
     }
-    TAILQ_REMOVE(&lender->line, waiter, next);
-    waiter->is_taken = true;
-    pthread_mutex_unlock(&client->lock);
+    take_out(lender, waiter);
+    return waiter;
+}
+
+void lender_serve(struct waiter *waiter)
+{
     send_first(waiter);
-    pthread_mutex_lock(&client->lock);
     waiter->is_served = true;
-    pthread_cond_signal(&waiter->woken);
-    return true;
+    sem_post(&waiter->woken); /* from here on it may be gone */
 }
 
 void lender_keep(struct slot *slot)
@@ -314,9 +332,9 @@ static void send_away(struct lender *lender)
 {
     struct waiter *waiter;
 
-    TAILQ_FOREACH(waiter, &lender->line, next) {
-        waiter->is_sent_away = true;
-        pthread_cond_signal(&waiter->woken);
+    while ((waiter = TAILQ_FIRST(&lender->line)) != NULL) {
+        take_out(lender, waiter);
+        sem_post(&waiter->woken);
     }
 }
 

@@ -192,12 +192,15 @@ static void give_back_kept(struct apppool_client *client, struct loan *loan)
 {
     struct slot *slot = &client->slots[loan->slot];
     struct slot_line *line = &client->board[loan->slot];
+    struct waiter *next;
     uint64_t word;
     bool is_done = false;
 
     pthread_mutex_lock(&client->lock);
-    if (lender_pass_on(client, loan)) {
+    next = lender_next(client, loan);
+    if (next != NULL) {
         pthread_mutex_unlock(&client->lock);
+        lender_serve(next);
         return;
     }
     word = atomic_load(&line->word);
