@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,8 @@ struct waiter {
     const struct apppool_get_options *options;
     struct loan *loan;   /* filled in when it is taken */
     bool is_taken;       /* out of the line: woken soon */
-    bool is_served;      /* else sent away: the last slot has gone */
+    atomic_bool is_served; /* else sent away: the last slot has gone. Written
+                              before `woken` is posted, and all else of it */
 };
 
 struct lender {
@@ -222,7 +224,7 @@ static bool wait_in_line(struct apppool_client *client, struct lender *lender,
         wait_for(&waiter.woken, NULL);
     }
     sem_destroy(&waiter.woken);
-    return waiter.is_served;
+    return atomic_load(&waiter.is_served);
 }
 
 bool lender_lend(struct apppool_client *client, struct lender *lender,
@@ -314,7 +316,7 @@ struct waiter *lender_next(struct apppool_client *client,
 void lender_serve(struct waiter *waiter)
 {
     send_first(waiter);
-    waiter->is_served = true;
+    atomic_store(&waiter->is_served, true);
     sem_post(&waiter->woken); /* from here on it may be gone */
 }
 
@@ -334,6 +336,7 @@ static void send_away(struct lender *lender)
 
     while ((waiter = TAILQ_FIRST(&lender->line)) != NULL) {
         take_out(lender, waiter);
+        atomic_store(&waiter->is_served, false);
         sem_post(&waiter->woken);
     }
 }
