@@ -3,6 +3,7 @@
 sentences of the log."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -49,6 +50,54 @@ def test_metrics_that_a_text_names_are_documented(path):
 def test_every_page_is_named_where_one_looks_first(name):
     named = set(re.findall(r"(?<!/)\bdoc/([a-z][a-z-]*)", plain(SOURCE / name)))
     assert named >= {page.name for page in PAGES}
+
+
+def test_tests_that_the_promises_name_exist():
+    text = plain(SOURCE / "SECURITY")
+    named = re.findall(r"\b(?:t/(\w+)/)?(test_\w+\.(?:c|py))\b", text)
+    folder, missing = "", []
+    for said, name in named:        # the folder is said once in a line
+        folder = said or folder
+        if not (SOURCE / "t" / folder / name).exists():
+            missing.append(f"t/{folder}/{name}")
+    assert len(named) > 10 and missing == []
+
+
+# -- other servers ---------------------------------------------------------
+
+FOREIGN = {
+    "mod_wsgi": r"\bWSGI[A-Z]\w+",
+    "mod_fcgid": r"\bFcgid[A-Z]\w+",
+    "mod_passenger": r"^    ([A-Z][A-Za-z]+)(?=[, ]).{10,}\b(?:Pool|mod_)",
+}
+
+
+@pytest.mark.parametrize("module", FOREIGN)
+def test_directives_of_other_servers_are_theirs(module):
+    path = Path(f"/usr/lib/apache2/modules/{module}.so")
+    if not path.exists():
+        pytest.skip(f"there is no {module} here")
+    page = plain(SOURCE / "doc/coming-from")
+    if module == "mod_passenger":
+        page = page[:page.index("\n    passenger-status")]
+    named = set(re.findall(FOREIGN[module], page, re.M)) - {"SetEnv"}
+    assert len(named) > 10
+    code = path.read_bytes()
+    prefix = "Passenger" if module == "mod_passenger" else ""
+    assert [name for name in sorted(named)
+            if f"\0{prefix}{name}\0".encode() not in code
+            and f"\0{name}\0".encode() not in code] == []
+
+
+@pytest.mark.skipif(not shutil.which("apparmor_parser"),
+                    reason="needs apparmor_parser")
+def test_apparmor_reads_the_example_of_a_profile():
+    path = SOURCE / "debian/usr.libexec.apppool.apppool-server"
+    if not path.exists():
+        pytest.skip("debian/ is no part of a release")
+    done = subprocess.run(["apparmor_parser", "-QKq", path], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout
 
 
 # -- apppoolctl ------------------------------------------------------------
@@ -119,7 +168,7 @@ CALL = re.compile(
 
 def warnings_and_errors():
     """What the module and the pool server say at these levels, but for the
-    numbered lines (doc/log-numbers), forms without words, and output."""
+    numbered lines (doc/log-numbers), parts of a sentence, and output."""
     for code in c_files():
         for call in CALL.finditer(code):
             end = re.compile(rf"(?:{LITERAL}|[^\";])*").match(code,
@@ -127,8 +176,17 @@ def warnings_and_errors():
             for text in literals(end[0], LITERAL):
                 words = re.findall(r"[A-Za-z]{2,}",
                                    re.sub(r"%[-.*0-9]*l*[a-z]|\\n", " ", text))
-                if len(words) > 1 and not re.search("^AP%d| says: ", text):
+                if len(words) > 2 and not re.search("^AP%d| says: ", text):
                     yield text
+
+
+def words_of_loaders():
+    """What the loaders log under their names, but for warnings, which are put
+    together from several texts."""
+    for text in said_by_the_sources():
+        if re.match(r"(\w+_)?loader: (?!warning)", text) and re.search(
+                r"[a-z]+ [a-z]+", text.partition(":")[2]):
+            yield text
 
 
 def test_sentences_of_the_troubleshooting_page_are_the_sources():
@@ -141,8 +199,8 @@ def test_sentences_of_the_troubleshooting_page_are_the_sources():
 
 
 def test_the_troubleshooting_page_has_every_warning_and_error():
-    found = set(warnings_and_errors())
-    assert len(found) > 80
+    found = {*warnings_and_errors(), *words_of_loaders()}
+    assert len(found) > 100
     patterns = list(quotes().values())
     assert [text for text in sorted(found) if not any(
         pattern.search(text) for pattern in patterns)] == []
