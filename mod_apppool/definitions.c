@@ -70,6 +70,21 @@ static bool same_limits(const struct place_config *a,
            a->rolling_restart == b->rolling_restart;
 }
 
+/* The limits of found count, not those of another place. */
+static void note_limits(struct walk *walk, const struct definition *found)
+{
+    const server_rec *s = found->server;
+    const char *where = s->defn_name == NULL
+                            ? "the main server"
+                            : apr_psprintf(walk->pool, "%s:%u", s->defn_name,
+                                           s->defn_line_number);
+
+    note(walk->out, apr_psprintf(
+        walk->pool, "application %s%s: two places give it different limits; "
+        "those of %s count", found->site.root,
+        found->dynamic ? " (any that PoolAllowRoots admits)" : "", where));
+}
+
 static void add(struct walk *walk, const struct place_config *place,
                 const struct site *site, const char *root)
 {
@@ -80,12 +95,7 @@ static void add(struct walk *walk, const struct place_config *place,
 
     if (found != NULL) {
         if (!same_limits(found->place, place)) {
-            note(out, apr_psprintf(
-                walk->pool, "application %s: two places give it different "
-                "limits; those of %s:%u count", site->root,
-                found->server->defn_name ? found->server->defn_name
-                                         : "the main server",
-                found->server->defn_line_number));
+            note_limits(walk, found);
         }
         return;
     }

@@ -161,6 +161,21 @@ def test_what_is_hardly_meant_is_a_warning(bench, lines, words):
     assert words in text and ("application" in text) == bool(words)
 
 
+def test_different_limits_of_one_application_are_a_warning(bench):
+    bench.conf = "PoolAllowRoots /srv/none/*"
+    bench.forget_vhosts()
+    for n in (1, 2):
+        bench.vhost(bench.site_app, name=f"limit{n}.test",
+                    extra=f"PoolMaxPerApp {n}")
+    ok, text = bench.configtest()
+    assert ok
+    said = "two places give it different limits; those of"
+    assert re.search(rf"application {bench.site_app.root}: {said} "
+                     r"/\S+/httpd.conf:\d+ count", text), text
+    assert (f"application * (any that PoolAllowRoots admits): {said} the main "
+            "server count") in text
+
+
 def test_more_processes_to_start_with_httpd_than_there_may_be_is_a_warning(
         bench):
     bench.conf = "PoolMax 2"
