@@ -7,7 +7,9 @@
 #include <apr_portable.h>
 #include <errno.h>
 #include <http_core.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "clock.h"
@@ -135,6 +137,16 @@ static bool drain(struct exchange *x)
     return x->reader->error == NULL && x->reader->has_ended;
 }
 
+/* unix(7): what the other side has not read yet. Once it has answered it will
+ * hardly read that; some programs take it for their next request then. */
+static bool has_left_body(const struct exchange *x)
+{
+    int unread = 0;
+
+    return x->protocol->may_leave_body && x->body->len != 0 &&
+           ioctl(x->fd, SIOCOUTQ, &unread) == 0 && unread > 0;
+}
+
 enum apppool_session_end exchange_session_end(struct exchange *x)
 {
     bool complete = x->end == EXCHANGE_WHOLE &&
@@ -147,7 +159,7 @@ enum apppool_session_end exchange_session_end(struct exchange *x)
         return APPPOOL_SESSION_BROKEN;
     }
     return x->reader->can_keep && !x->is_past_end &&
-                   x->sender.state == SENDER_DONE
+                   x->sender.state == SENDER_DONE && !has_left_body(x)
                ? APPPOOL_SESSION_KEPT
                : APPPOOL_SESSION_ENDED;
 }

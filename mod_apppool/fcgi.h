@@ -47,6 +47,8 @@ struct fcgi_response {
     size_t have;                 /* of bytes, so far */
     unsigned char type;          /* of the present record */
     size_t content_left, padding_left;
+    bool leaves_body;            /* perhaps; libfcgi takes what is left for the
+                                    next request */
     bool has_output;             /* a byte of STDOUT has come */
     bool is_over;                /* END_REQUEST has come, perhaps not its
                                     padding */

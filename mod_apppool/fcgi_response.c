@@ -15,8 +15,8 @@ struct app_response *fcgi_response_open(apr_pool_t *p,
 {
     struct fcgi_response *response = apr_pcalloc(p, sizeof(*response));
 
-    (void)request;
     scgi_response_init(&response->cgi, p, header_limit);
+    response->leaves_body = request->body_len != 0 && !request->drains_body;
     response->cgi.has_no_frame = true;
     return &response->cgi.base;
 }
@@ -65,7 +65,7 @@ static void end_response(struct fcgi_response *response)
     struct app_response *base = &response->cgi.base;
 
     scgi_response_eof(base); /* an encoding of its own may be cut off */
-    base->can_keep = base->has_ended;
+    base->can_keep = base->has_ended && !response->leaves_body;
 }
 
 static void end_record(struct fcgi_response *response)

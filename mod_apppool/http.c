@@ -8,6 +8,7 @@ const struct protocol protocol_http = {
     .name = "http",
     .wants_headers = true,
     .takes_unmeasured = true,
+    .may_leave_body = true,
     .may_say_more = true,
     .make_head = http_head,
     .wrap = http_wrap,

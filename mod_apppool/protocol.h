@@ -48,6 +48,8 @@ struct app_request {
     const apr_table_t *headers; /* to be sent, hop-by-hop ones left out; NULL:
                                    the protocol does not want them */
     apr_off_t body_len;         /* 0: none or empty; -1: only its end tells */
+    bool drains_body;           /* what the application leaves unread of a body
+                                   it reads before its next request */
     bool has_body;              /* the client announced one, may be empty */
     bool wants_upgrade;         /* the client asks for another protocol */
 };
@@ -116,6 +118,9 @@ struct app_response {
 struct protocol {
     const char *name;           /* as in PoolAppProtocol */
     bool wants_headers;         /* app_request: headers, else env */
+    bool may_leave_body;        /* an application may answer and leave a body
+                                   unread that would be taken for the next
+                                   request */
     bool takes_unmeasured;      /* a body whose length nobody knows yet can be
                                    streamed; else it is spooled */
     bool may_say_more;          /* foreign servers speak it: a kept connection

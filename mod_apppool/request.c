@@ -100,6 +100,7 @@ struct app_request request_of(request_rec *r, const struct protocol *protocol,
 {
     struct app_request request = {.p = r->pool, .method = r->method,
                                   .body_len = body->len,
+                                  .drains_body = script->filename != NULL,
                                   .has_body = announces_body(r) ||
                                               body->len != 0};
 

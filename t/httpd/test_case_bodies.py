@@ -174,7 +174,6 @@ def test_expect_100_continue_is_refused_at_once_where_the_body_would_be(
 
 
 @pytest.mark.everywhere
-@pytest.mark.languages("wsgi", "rack", "psgi", "asgi", "php", "scgi")
 @pytest.mark.parametrize("vhost", ["patient", "unbuffered"])
 @pytest.mark.parametrize("action", ["ignore", "part/1000"])
 @pytest.mark.parametrize("size", [5000, 100000, 3 << 20])

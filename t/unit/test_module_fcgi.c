@@ -307,13 +307,16 @@ static size_t feed_part(struct outcome *out, const char *copy, size_t len)
     return at;
 }
 
+/* What the responses answer; without a body unless a test gives it one. */
+static struct app_request asked;
+
 /* first: bytes of the first part; step: of the others. */
 static void feed(struct outcome *out, size_t first, size_t step)
 {
     size_t at = 0, part = first, used;
 
     out->body_len = out->log_len = 0;
-    out->response = fcgi_response_open(pool, NULL, LIMIT);
+    out->response = fcgi_response_open(pool, &asked, LIMIT);
     for (; at < wire.len; at += used, part = step) {
         char *copy;
 
@@ -522,6 +525,18 @@ START_TEST(an_end_without_a_response_names_the_status)
 }
 END_TEST
 
+/* libfcgi takes what was left unread for its next request. */
+START_TEST(a_connection_that_brought_a_body_is_kept_only_if_it_was_drained)
+{
+    put(FCGI_STDOUT, "Content-Type: text/plain\r\n\r\nhello");
+    put_end();
+    asked.body_len = 5;
+    ck_assert(!run()->response->can_keep);
+    asked.drains_body = true;
+    ck_assert(run()->response->can_keep);
+}
+END_TEST
+
 START_TEST(what_is_no_record_is_shown)
 {
     memcpy(wire.bytes, "HTTP/1.1 200 OK\r\n", wire.len = 17);
@@ -598,6 +613,7 @@ int main(void)
         text_for_the_log_may_stand_anywhere, a_response_without_body_is_whole,
         a_record_can_be_full, records_about_the_connection_are_skipped,
         what_follows_the_end_is_left_over,
+        a_connection_that_brought_a_body_is_kept_only_if_it_was_drained,
         the_loaders_frame_means_nothing_here,
         a_missing_padding_at_the_end_only_ends_the_connection);
     ADD(suite, "no response", a_refusal_says_which,
