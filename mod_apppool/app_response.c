@@ -102,7 +102,7 @@ bool app_parse_length(const char *text, apr_off_t *length_r)
     apr_off_t length = 0;
     size_t digits = 0;
 
-    for (; apr_isdigit(text[digits]) && digits < 18; digits++) {
+    for (; digits < 18 && apr_isdigit(text[digits]); digits++) {
         length = length * 10 + (text[digits] - '0');
     }
     *length_r = length;

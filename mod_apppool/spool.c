@@ -227,8 +227,8 @@ apr_status_t spool_copy(const struct spool *spool, apr_off_t from,
     apr_status_t rv = APR_SUCCESS;
 
     while (from < to && rv == APR_SUCCESS) {
-        const char *data;
-        apr_size_t len;
+        const char *data = NULL;
+        apr_size_t len = 0;
 
         rv = spool_peek(spool, from, buffer, sizeof(buffer), &data, &len);
         if (rv == APR_SUCCESS) {

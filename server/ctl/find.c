@@ -132,7 +132,7 @@ static void ask(struct found_server *server, apr_pool_t *p)
     struct apppool_client *client;
     const char *text, *why;
     apr_size_t len;
-    int fd;
+    int fd = -1;
 
     if (find_admin(server->pid, &fd, &why, p) < 0) {
         return;

@@ -137,6 +137,16 @@ static void run_curl(const char *url, int out)
     _exit(127);
 }
 
+static char *grow(char *text, size_t size)
+{
+    char *larger = realloc(text, size);
+
+    if (larger == NULL) {
+        free(text);
+    }
+    return larger;
+}
+
 static char *read_all(int fd, apr_size_t *len_r)
 {
     size_t size = 65536, len = 0;
@@ -154,7 +164,7 @@ static char *read_all(int fd, apr_size_t *len_r)
         len += (size_t)n;
         if (size - len < 2) {
             size *= 2;
-            text = realloc(text, size);
+            text = grow(text, size);
         }
     }
     *len_r = len;

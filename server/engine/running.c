@@ -389,6 +389,9 @@ static void on_spawn_says(struct running *running, const char *text)
     running->type = type;
     free(running->definition->user);
     running->definition->user = strdup(running->user);
+    if (running->definition->user == NULL) {
+        abort();
+    }
     definition_set_type(running->definition, type);
     if (running->core != NULL) {
         act_on_type(running);

@@ -4,6 +4,7 @@
  */
 #include "clients.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,8 +179,10 @@ static void tell_channel(struct master *m, const struct client *client,
 
 static void tell_client(struct master *m, const struct client *client)
 {
+    const struct client_channel *first = channel_find(client, 0);
     struct wire_message msg;
 
+    assert(first != NULL); /* it goes with its client only */
     wire_message_init(&msg);
     wire_message_begin(&msg, MSG_CLIENT_NEW, 0);
     wire_put_u32(&msg, FIELD_CLIENT, client->number);
@@ -190,7 +193,7 @@ static void tell_client(struct master *m, const struct client *client)
         wire_put_u32(&msg, FIELD_GENERATION, client->generation);
         wire_put_u32(&msg, FIELD_LEASES, client->leases);
     }
-    engine_link_put_copy(&msg, channel_find(client, 0)->fd);
+    engine_link_put_copy(&msg, first->fd);
     if (client->board >= 0) {
         engine_link_put_copy(&msg, client->board);
     }

@@ -166,7 +166,7 @@ static int bind_at(struct control *control)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     mode_t mask = umask(0177);
-    struct stat st;
+    struct stat st = { 0 };
     int rc;
 
     strncpy(address.sun_path, control->path, sizeof(address.sun_path) - 1);

@@ -7,6 +7,7 @@
  */
 #include "listener.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -95,6 +96,7 @@ int listener_new(const char *folder, struct listener **listener_r)
         rc = make_folder(folder, &private_name, &private_fd);
     }
     if (rc == 0) {
+        assert(private_name != NULL);
         rc = bind_and_listen(listener, private_fd);
         fd_close(&private_fd);
         rmdir(private_name);

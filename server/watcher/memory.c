@@ -90,7 +90,7 @@ static int read_unshared(pid_t pid, uint32_t *kib_r)
 
 int memory_of(pid_t pid, pid_t parent, struct memory *memory_r)
 {
-    pid_t found;
+    pid_t found = 0;
     int rc = read_stat(pid, &found, &memory_r->cpu_us);
 
     if (rc < 0 || found != parent) {
