@@ -25,8 +25,13 @@ def unix_sockets():
     """Those that carry packets: mod_wsgi's own are streams."""
     for name in os.listdir("/proc/self/fd"):
         try:
-            copy = socket.socket(fileno=os.dup(int(name)))
+            fd = os.dup(int(name))
+        except OSError:     # the folder's own, closed by now
+            continue
+        try:
+            copy = socket.socket(fileno=fd)
         except OSError:
+            os.close(fd)    # a file
             continue
         if (copy.family, copy.type) == (socket.AF_UNIX,
                                         socket.SOCK_SEQPACKET):
@@ -98,13 +103,14 @@ def try_all():
 
 def occupy_all():
     taken = 0
+    while planted:
+        planted.pop().close()
     for _, sock in unix_sockets():
         with sock:
             try:
-                while sock.recvmsg(100, 4096, socket.MSG_DONTWAIT):
+                for _ in range(100):    # the kernel closes what is passed
+                    sock.recv(100, socket.MSG_DONTWAIT)
                     taken += 1
-                    if taken > 100:
-                        break
             except OSError:
                 pass
             plant(sock)
