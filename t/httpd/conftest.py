@@ -14,6 +14,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(__file__))
 sys.dont_write_bytecode = True
 
+import limits  # noqa: E402
 import matrix  # noqa: E402
 from harness import Httpd, StageError, is_root  # noqa: E402
 from harness.gateways import GATEWAYS  # noqa: E402
@@ -25,6 +26,7 @@ def pytest_addoption(parser):
     parser.addoption("--mpm", help="MPMs for every test, comma-separated")
     parser.addoption("--times", type=int, default=3,
                      help="how often the tests under load do it")
+    limits.add_options(parser)
     matrix.add_options(parser)
 
 
@@ -57,6 +59,12 @@ def pytest_runtest_setup(item):
     Httpd.instances[:] = [h for h in Httpd.instances if not h.closed]
     if item.get_closest_marker("needs_root") and not is_root():
         pytest.skip("httpd cannot be started as root by a user")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    with limits.limit(item.config):
+        yield
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -111,11 +119,11 @@ def shared(request, stage, mpm, as_user):
     h = Httpd(mpm=mpm, as_user=as_user, module=gateway.module, modules=modules)
     try:
         h.timeout = gateway.timeout
+        h.understands = gateway.lines
         h.conf = "\n".join([gateway.main(h), *lines])
         matrix.add_probes(h, gateway, module)
         if hasattr(module, "setup_shared"):
             module.setup_shared(h)
-        h.conf = gateway.lines(h.conf)
         gateway.before_start(h)
         yield h.start()
     finally:

@@ -240,7 +240,7 @@ class Probes:
         """(application, the lines that its vhosts need)"""
         app = self._h.app(name, language.name, language.code)
         lines = self._gateway.vhost(app, language, processes)
-        return app, f"{lines}\n{self._gateway.lines(self._conf)}\n"
+        return app, f"{lines}\n{self._conf}\n"
 
 
 def add_probes(h, gateway, module):
@@ -262,8 +262,7 @@ def add_probes(h, gateway, module):
                 .replace("@ROOT@", str(app.root)) \
                 .replace("@FOLDER@", str(h.folder))
             h.vhosts[name, vhost] = h.vhost(
-                app, name=f"{vhost}.{name}.test",
-                extra=lines + gateway.lines(extra))
+                app, name=f"{vhost}.{name}.test", extra=lines + extra)
         if hasattr(module, "vhosts"):
             more = module.vhosts(h, app, language, lines)
             h.vhosts.update({(name, key): site for key, site in more.items()})

@@ -193,14 +193,15 @@ def test_a_client_that_goes_away_frees_the_process(shared, probe, target,
 
 @pytest.mark.versions("1.1")
 def test_a_client_that_goes_away_before_the_answer_frees_the_process(
-        shared, probe):
+        shared, probe, fresh):
     """BEHAVIOUR 15, 34"""
     site = probe.alone
     site.get("/pid")
     since = shared.log.position()
     with shared.connect() as raw:
-        raw.send(site.raw_request("GET", "/sleep/1"))
-        eventually(lambda: shared.status()["counts"]["active"] > 0)
+        raw.send(site.raw_request("GET", f"/hold/{fresh}"))
+        eventually(lambda: list(site.app.root.glob(f"{fresh}.waits.*")))
+    site.app.write(fresh, "")
     assert site.get("/ignore", timeout=15).body == b"ignored"
     assert ":error]" not in shared.log.text(since)
 

@@ -229,7 +229,13 @@ def test_an_error_document_may_be_the_applications(probe):
     assert got["QUERY_STRING"] == "why"
     posted = site.post("/forbidden/x.txt", b"body")
     assert posted.json["REQUEST_METHOD"] == "GET"
-    assert site.get("/off/x").body == b"ignored"
+
+
+@pytest.mark.ours
+@pytest.mark.needs("variables")
+def test_an_error_document_is_the_applications_where_the_pool_is_off(probe):
+    """BEHAVIOUR 17"""
+    assert probe.at("errors").get("/off/x").body == b"ignored"
 
 
 def test_directory_index_may_be_the_applications(probe):

@@ -380,9 +380,15 @@ static void pause_for(const char *seconds)
     usleep((useconds_t)(atof(seconds) * 1e6));
 }
 
+/* Nobody raises anything in C: whether anyone listens has to be asked. */
+static int is_heard(void)
+{
+    return FCGX_GetError(request.out) == 0;
+}
+
 static void slowly(const char *before, const char *after, char **arg)
 {
-    for (long number = 0; number < atol(arg[0]); number++) {
+    for (long number = 0; number < atol(arg[0]) && is_heard(); number++) {
         FCGX_FPrintF(request.out, "%s%d%s", before, (int)number, after);
         FCGX_FFlush(request.out);
         pause_for(arg[1]);

@@ -2,6 +2,7 @@
 """What stands between httpd and an application: mod_apppool, or one of its
 peers, configured here so that the same tests can ask it."""
 
+import re
 import shutil
 import subprocess
 
@@ -28,7 +29,7 @@ class Pool:
         return f"{language.conf}\n{limit}"
 
     def lines(self, text):
-        """What of a test's own lines this gateway understands."""
+        """What of a configuration this gateway understands."""
         return text
 
     def before_start(self, _h):
@@ -41,6 +42,8 @@ class Pool:
 class Peer(Pool):
     """Another gateway: at most four processes, patience for a hang short."""
 
+    foreign = re.compile(r"\s*(Pool|LogLevel apppool:)")
+
     module = False
     timeout = 6
     usual = 4
@@ -50,7 +53,31 @@ class Peer(Pool):
 
     def lines(self, text):
         return "\n".join(line for line in text.splitlines()
-                         if not line.strip().startswith("Pool"))
+                         if not self.foreign.match(line))
+
+
+class UrlPeer(Peer):
+    """One that takes all URLs of a vhost: those of files under DocumentRoot
+    have to be named to it, each in a line of its own."""
+
+    file_line = 'Alias "{uri}" "{file}"'
+
+    def main(self, h):
+        self._h, self._apps = h, {}
+        return ""
+
+    def files(self, app):
+        """The line that goes before the one which takes all."""
+        name = self._apps[app] = self._h.folder / f"{app.root.name}-files.conf"
+        return f"Include {name}"
+
+    def before_start(self, h):
+        for app, name in self._apps.items():
+            name.write_text("".join(
+                self.file_line.format(
+                    uri=f"/{path.relative_to(app.public)}", file=path) + "\n"
+                for path in sorted(app.public.rglob("[!.]*"))
+                if path.is_file()))
 
 
 class Passenger(Peer):
@@ -58,29 +85,32 @@ class Passenger(Peer):
     modules = ("passenger",)
 
     def main(self, h):
+        # No vhost can have a PassengerMaxInstancesPerApp of its own: what is
+        # asked of an application with one process is asked of one with four.
         (h.folder / "run/passenger").mkdir()
         return f"""
 PassengerRoot /usr/lib/ruby/vendor_ruby/phusion_passenger/locations.ini
 PassengerPython /usr/bin/python3
 PassengerDefaultRuby /usr/bin/ruby
 PassengerMaxPoolSize 40
+PassengerMaxInstancesPerApp {self.usual}
 PassengerInstanceRegistryDir {h.folder}/run/passenger
 PassengerDisableSecurityUpdateCheck on
+PassengerDisableAnonymousTelemetry on
 PassengerLogLevel 2"""
 
     def vhost(self, app, language, processes=None):
-        return f"PassengerEnabled on\nPassengerAppRoot {app.root}\n" \
-               f"PassengerMaxInstancesPerApp {processes or self.usual}"
+        return f"PassengerEnabled on\nPassengerAppRoot {app.root}"
 
 
-class ModWsgi(Peer):
+class ModWsgi(UrlPeer):
     """Its daemon mode."""
 
     languages = ("wsgi",)
     modules = ("wsgi",)
 
     def main(self, h):
-        self._h = h
+        super().main(h)
         return f"WSGISocketPrefix {h.folder}/run/wsgi"
 
     def vhost(self, app, language, processes=None):
@@ -92,14 +122,16 @@ class ModWsgi(Peer):
             WSGIProcessGroup {group}
             WSGIApplicationGroup %{{GLOBAL}}
             WSGIPassAuthorization On
+            {self.files(app)}
             WSGIScriptAlias / {app.root}/{language.startup}"""
 
 
-class ModFcgid(Peer):
+class ModFcgid(UrlPeer):
     languages = ("fastcgi",)
     modules = ("fcgid",)
 
     def main(self, h):
+        super().main(h)
         return f"""
 FcgidIPCDir {h.folder}/run/fcgid
 FcgidProcessTableFile {h.folder}/run/fcgid_shm
@@ -110,6 +142,7 @@ FcgidMinProcessesPerClass 0"""
         app.root.chmod(0o777)       # its programs run as httpd does
         return f"""
             FcgidMaxProcessesPerClass {processes or self.usual}
+            {self.files(app)}
             Alias "/" "{app.root}/{language.startup}/"
             <Directory "{app.root}">
                 SetHandler fcgid-script
@@ -120,11 +153,12 @@ FcgidMinProcessesPerClass 0"""
             </Location>"""
 
 
-class ModProxyHttp(Peer):
+class ModProxyHttp(UrlPeer):
     """gunicorn and puma behind httpd's own proxy."""
 
     languages = ("wsgi", "rack")
     modules = ("proxy", "proxy_http")
+    file_line = 'ProxyPass "{uri}" "!"'
     commands = {
         "wsgi": ("gunicorn", "-w", "{n}", "-b", "unix:{socket}",
                  "passenger_wsgi:application"),
@@ -140,16 +174,18 @@ class ModProxyHttp(Peer):
             word.format(n=processes or self.usual, socket=socket)
             for word in self.commands[language.name]], app
         return f"""
-            ProxyPass "/" "unix:{socket}|http://{app.root.name}/"
+            {self.files(app)}
+            ProxyPass "/" "unix:{socket}|http://{app.root.name}/" retry=0
             ProxyPreserveHost On"""
 
     def before_start(self, h):
+        super().before_start(h)
         for socket, (command, app) in self._wanted.items():
             become = {}
             if users.is_root():
                 uid, gid = users.ids(app.user)
                 become = {"user": uid, "group": gid, "extra_groups": []}
-            with open(h.folder / "logs/helpers.log", "ab") as log:
+            with open(h.log.path, "ab") as log:
                 self._running.append(subprocess.Popen(
                     command, cwd=app.root, stdin=subprocess.DEVNULL,
                     stdout=log, stderr=log, umask=0,

@@ -78,6 +78,7 @@ class Httpd:
                  arguments=("-DFOREGROUND",), address=None, wrapper=()):
         self.mpm = mpm
         self.timeout = client.TIMEOUT_S     # of a client's patience
+        self.understands = str              # what of its configuration it gets
         self.as_user = as_user if users.is_root() else None
         self.conf = conf
         self._arguments = list(arguments)
@@ -195,7 +196,7 @@ class Httpd:
             vhosts += config.status_vhost(_shown(self.address), self.folder,
                                           STATUS_HOST)
         path = self.folder / "httpd.conf"
-        path.write_text(text + vhosts)
+        path.write_text(self.understands(text + vhosts))
         return path
 
     def configtest(self):
