@@ -21,6 +21,9 @@ FRONT_MODULES = ("proxy", "proxy_http", "proxy_balancer", "proxy_hcheck",
 NAMES = ("a", "b", "c")
 APP = """
 import os, time
+
+# Others beside it would change what is measured.
+RUNS_ALONE = True
 def application(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
         time.sleep(0.05)

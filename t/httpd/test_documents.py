@@ -141,7 +141,7 @@ def c_files():
 
 def said_by_the_sources():
     said = [text for code in c_files() for text in literals(code, LITERAL)]
-    for path in (SOURCE / "server/loaders").iterdir():
+    for path in filter(Path.is_file, (SOURCE / "server/loaders").iterdir()):
         code = re.sub(r"^\s*(#|//).*", "", path.read_text(), flags=re.M)
         if path.suffix in (".py", ".rb", ".pl"):
             said += literals(code)

@@ -12,6 +12,9 @@ from conftest import PROBE_CODE
 from harness import eventually
 from test_pool import Calls, probe_site, waiters
 
+# Others beside it would change what is measured.
+RUNS_ALONE = True
+
 LOADS = """
 with open("loads", "a") as file:
     file.write("loaded\\n")

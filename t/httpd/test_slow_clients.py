@@ -14,6 +14,9 @@ from harness import eventually
 from harness.http2 import Http2
 from test_streams import FLOWS
 
+# Others beside it would change what is measured.
+RUNS_ALONE = True
+
 MIB = 1 << 20
 
 

@@ -13,6 +13,9 @@ from harness import Stage, eventually
 from harness.load import Load, ask, still
 from test_lost import processes, requests, warm
 
+# Others beside it would change what is measured.
+RUNS_ALONE = True
+
 
 @pytest.fixture
 def h(httpd, tmp_path_factory, stage):
