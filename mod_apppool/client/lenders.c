@@ -238,7 +238,7 @@ bool lender_lend(struct apppool_client *client, struct lender *lender,
         is_lent = claim(client, lender, options->sticky, loan_r);
     }
     if (!is_lent && options->sticky == 0 && lender->is_full &&
-        lender->n_busy > 0) {
+        (lender->n_busy > 0 || lender->n_asking > 0)) {
         return wait_in_line(client, lender, options, loan_r);
     }
     pthread_mutex_unlock(&client->lock);
@@ -266,6 +266,25 @@ bool lender_is_asking(const struct lender *lender)
 
 /* What became of a slot ----------------------------------------------------- */
 
+static void take_out(struct lender *lender, struct waiter *waiter)
+{
+    TAILQ_REMOVE(&lender->line, waiter, next);
+    waiter->is_taken = true;
+}
+
+/* Let the first in line ask the engine. The others are served by it: if all of
+ * them asked, all would be answered one by one, and ask again. */
+static void send_first_away(struct lender *lender)
+{
+    struct waiter *waiter = TAILQ_FIRST(&lender->line);
+
+    if (waiter != NULL) {
+        take_out(lender, waiter);
+        atomic_store(&waiter->is_served, false);
+        sem_post(&waiter->woken);
+    }
+}
+
 void lender_accepted(struct lender *lender, struct slot *slot, bool is_lease,
                      bool is_full)
 {
@@ -276,6 +295,9 @@ void lender_accepted(struct lender *lender, struct slot *slot, bool is_lease,
     slot->lender = lender;
     set_busy(slot, is_lease);
     lender->is_full = is_full;
+    if (!is_full) {
+        send_first_away(lender); /* there may be one for it, too */
+    }
 }
 
 /* Begin the request of who is still asleep: the process need not wait for it.
@@ -291,12 +313,6 @@ static void send_first(const struct waiter *waiter)
         sent = sendmsg(waiter->loan->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
     waiter->loan->sent = sent > 0 ? (apr_size_t)sent : 0;
-}
-
-static void take_out(struct lender *lender, struct waiter *waiter)
-{
-    TAILQ_REMOVE(&lender->line, waiter, next);
-    waiter->is_taken = true;
 }
 
 struct waiter *lender_next(struct apppool_client *client,
@@ -329,22 +345,10 @@ void lender_keep(struct slot *slot)
     }
 }
 
-/* Nobody is left who could hand one over: those in line ask at once. */
-static void send_away(struct lender *lender)
-{
-    struct waiter *waiter;
-
-    while ((waiter = TAILQ_FIRST(&lender->line)) != NULL) {
-        take_out(lender, waiter);
-        atomic_store(&waiter->is_served, false);
-        sem_post(&waiter->woken);
-    }
-}
-
 void lender_lost(struct slot *slot)
 {
     set_busy(slot, false);
-    if (slot->lender->n_busy == 0) {
-        send_away(slot->lender);
+    if (slot->lender->n_busy == 0 && slot->lender->n_asking == 0) {
+        send_first_away(slot->lender);
     }
 }
