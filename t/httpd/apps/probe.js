@@ -277,13 +277,13 @@ async function lateBoom(request, response) {
     throw new Error('boom in mid-body');
 }
 
-const gone = () => process.exit(3);
+const gone = () => process.exit(7);
 
 async function lateGone(request, response) {
     response.writeHead(200, PLAIN);
     await writeXs(response, 100000);
     await sleepMs(100);
-    process.exit(3);
+    process.exit(7);
 }
 
 const killed = () => process.kill(process.pid, 'SIGKILL');
@@ -292,7 +292,7 @@ function goneOnce(request, response, name) {
     fs.appendFileSync(name, 'asked\n');
     const lines = fs.readFileSync(name, 'utf8').split('\n').length - 1;
     if (lines === 1) {
-        process.exit(3);
+        process.exit(7);
     }
     return plain(response, String(lines));
 }

@@ -263,10 +263,10 @@ $ACTIONS{'late-boom'} = sub {
     return late(sub { die "boom in mid-body\n" });
 };
 
-$ACTIONS{gone} = sub { POSIX::_exit(3) };
+$ACTIONS{gone} = sub { POSIX::_exit(7) };
 
 $ACTIONS{'late-gone'} = sub {
-    return late(sub { pause(0.1); POSIX::_exit(3) });
+    return late(sub { pause(0.1); POSIX::_exit(7) });
 };
 
 sub late {
@@ -293,7 +293,7 @@ $ACTIONS{'gone-once'} = sub {
     put('>>', $name, "asked\n");
     open my $file, '<', $name or die "$name: $!";
     my $lines = () = <$file>;
-    POSIX::_exit(3) if $lines == 1;
+    POSIX::_exit(7) if $lines == 1;
     return plain($lines);
 };
 

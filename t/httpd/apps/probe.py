@@ -229,7 +229,7 @@ def late_boom(environ, start_response):
 
 
 def gone(environ, start_response):
-    os._exit(3)
+    os._exit(7)
 
 
 def late_gone(environ, start_response):
@@ -238,7 +238,7 @@ def late_gone(environ, start_response):
     def body():
         yield from xs(100000)
         time.sleep(0.1)
-        os._exit(3)
+        os._exit(7)
     return body()
 
 
@@ -252,7 +252,7 @@ def gone_once(environ, start_response, name):
         file.seek(0)
         lines = len(file.readlines())
     if lines == 1:
-        os._exit(3)
+        os._exit(7)
     return plain(start_response, str(lines).encode())
 
 

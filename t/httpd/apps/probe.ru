@@ -235,14 +235,14 @@ module Probe
   end
 
   def gone(_env)
-    exit!(3)
+    exit!(7)
   end
 
   def late_gone(_env)
     body = Enumerator.new do |out|
       xs(100_000, out)
       Kernel.sleep 0.1
-      exit!(3)
+      exit!(7)
     end
     [200, PLAIN.dup, body]
   end
@@ -255,7 +255,7 @@ module Probe
   def gone_once(_env, name)
     File.write(name, "asked\n", mode: 'a')
     lines = File.readlines(name).size
-    exit!(3) if lines == 1
+    exit!(7) if lines == 1
     plain(lines.to_s)
   end
 

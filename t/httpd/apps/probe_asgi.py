@@ -284,14 +284,14 @@ async def late_boom(x):
 
 
 async def gone(x):
-    os._exit(3)
+    os._exit(7)
 
 
 async def late_gone(x):
     await x.start(200, PLAIN)
     await x.write_xs(100000)
     await asyncio.sleep(0.1)
-    os._exit(3)
+    os._exit(7)
 
 
 async def killed(x):
@@ -304,7 +304,7 @@ async def gone_once(x, name):
         file.seek(0)
         lines = len(file.readlines())
     if lines == 1:
-        os._exit(3)
+        os._exit(7)
     await x.plain(str(lines).encode())
 
 
