@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 
+from urllib.parse import unquote_to_bytes
 from wsgiref.validate import validator
 
 PIECE = 65536
@@ -306,8 +307,15 @@ NAMES = {action.__name__.replace("_", "-"): action for action in (
     gone_once, fork, say, inside)}
 
 
+def path_of(environ):
+    path = environ["PATH_INFO"]
+    if environ.get("PROBE_PATH_IS_RAW"):        # a gateway that leaves it so
+        path = unquote_to_bytes(path).decode("latin-1")
+    return path
+
+
 def application(environ, start_response):
-    parts = environ["PATH_INFO"].split("/")[1:]
+    parts = path_of(environ).split("/")[1:]
     action = NAMES.get(parts[0])
     if action is None:
         return env(environ, start_response)

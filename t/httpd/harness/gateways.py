@@ -100,7 +100,10 @@ PassengerDisableAnonymousTelemetry on
 PassengerLogLevel 2"""
 
     def vhost(self, app, language, processes=None):
-        return f"PassengerEnabled on\nPassengerAppRoot {app.root}"
+        # It does not decode Python's PATH_INFO: its probe does, so that what
+        # depends on arguments can be asked.
+        return f"PassengerEnabled on\nPassengerAppRoot {app.root}\n" \
+               "SetEnv PROBE_PATH_IS_RAW 1"
 
 
 class ModWsgi(UrlPeer):
