@@ -176,7 +176,7 @@ def test_a_preloader_forks_processes(start):
         assert client.get("/pid").body == b"%d" % pid
         assert os.getsid(pid) != os.getsid(preloader)
         assert parent(pid) != preloader
-    assert children(preloader) == []
+    assert pool.wait_for(lambda: children(preloader) == [])
 
 
 def test_forks_draw_different_random_numbers(start):
