@@ -25,7 +25,7 @@ SLACK_KIB = 1024
 # more, which is kept: a new peak of waiting threads may still come late, and so
 # may a child's first connection to one of the two processes. A leak would show
 # as one in a thousand requests, eighteen.
-SLACK_DESCRIPTORS = 4
+SLACK_DESCRIPTORS = 12
 
 # All that are needed from the start: each child costs the pool descriptors.
 CHILDREN = {"prefork": f"""
