@@ -105,7 +105,8 @@ class Network:
                       f"-n {space} addr add {net}.{first + 2}/30 dev {far}",
                       f"-n {space} link set {far} up",
                       f"-n {space} link set lo up"):
-            assert ip(*words.split()), words
+            # A namespace that was deleted just before may be on its way yet.
+            eventually(lambda: ip(*words.split()), 10, words)
         return {"address": (f"{net}.{first + 2}", 8080),
                 "wrapper": ("ip", "netns", "exec", space)}
 
