@@ -83,6 +83,9 @@ void status_on_status(struct channel *channel, struct wire_message *m)
 {
     struct engine *engine = channel->client->engine;
 
+    if (channel->asks_status && channel->status_id == wire_request_id(m)) {
+        return; /* asked again after RESET: the engine before had not read it */
+    }
     if (channel->asks_status) {
         client_fail(channel->client, "a second STATUS before the first's"
                     " answer");

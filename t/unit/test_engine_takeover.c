@@ -34,6 +34,21 @@ START_TEST(hello_that_is_repeated_after_a_reset_is_answered_once)
 }
 END_TEST
 
+/* In one turn of the engine's loop, and so before its answer. */
+START_TEST(status_that_is_asked_again_after_a_reset_is_answered_once)
+{
+    tell_client(CLIENT, getuid());
+    say_hello();
+    ask(MSG_STATUS, 5);
+    ask(MSG_STATUS, 5);
+    tell_start();
+    expect(channel, FROM_ENGINE, MSG_WELCOME);
+    expect(channel, FROM_ENGINE, MSG_STATUS_TEXT);
+    ask(MSG_PING, 6);
+    expect(channel, FROM_ENGINE, MSG_PONG);
+}
+END_TEST
+
 /* The client as it was told to the engine before this one. */
 static void tell_old_client(uint32_t generation)
 {
@@ -263,6 +278,8 @@ int main(void)
                    nothing_is_read_from_clients_before_everything_is_told);
     tcase_add_test(tcase,
                    hello_that_is_repeated_after_a_reset_is_answered_once);
+    tcase_add_test(tcase,
+                   status_that_is_asked_again_after_a_reset_is_answered_once);
     tcase_add_test(tcase, what_hello_says_is_told_to_the_master);
     tcase_add_test(tcase,
                    client_of_before_goes_on_without_a_hello_and_with_leases);
