@@ -124,6 +124,6 @@ LANGUAGES = {language.name: language for language in (
     Language("scgi", "probe.py", "serve.py", "python3",
              conf='PoolAppCommand "python3 serve.py"\nPoolAppProtocol scgi',
              lacks=("rewind", "hints", "chunked", "late-boom", "late-gone",
-                    "lf-in-value", "raw-header"),
+                    "lf-in-value", "raw-header", "processes"),
              after="scgi_server.py"),
 )}
