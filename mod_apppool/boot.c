@@ -181,6 +181,8 @@ void boot_child_init(apr_pool_t *pchild, server_rec *s)
         server.rendezvous = fd_duplicate(server.rendezvous);
         box.reader = fd_duplicate(box.reader);
         server.admin = server.pidfd = box.writer = -1;
+    } else {
+        fd_close(&keeper->ledger);
     }
     config_once(s)->child = child_new(pchild, s, &server, &box,
                                       keeper->parent);

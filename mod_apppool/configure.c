@@ -295,6 +295,17 @@ static void send_description(struct sender *sender, const server_rec *s,
     }
 }
 
+static void send_ledger(struct sender *sender, int ledger)
+{
+    int fd = ledger >= 0 ? fd_duplicate(ledger) : -1;
+
+    if (fd >= 0) {
+        wire_message_begin(&sender->message, MSG_LEFT_BEHIND, 0);
+        check(sender, wire_put_fd(&sender->message, &fd));
+        send_message(sender);
+    }
+}
+
 static void send_commit(struct sender *sender, apr_uint32_t generation)
 {
     wire_message_begin(&sender->message, MSG_COMMIT, 3);
@@ -317,7 +328,8 @@ static void send_all(struct sender *sender, apr_uint32_t generation,
 }
 
 /* DONE or REFUSED. */
-static int receive_answer(struct sender *sender, const char **why_r)
+static int receive_answer(struct sender *sender, int *ledger_r,
+                          const char **why_r)
 {
     int rc = wire_wait_readable(sender->channel, ANSWER_MS);
 
@@ -332,6 +344,7 @@ static int receive_answer(struct sender *sender, const char **why_r)
         return rc == 0 ? -EPIPE : rc;
     }
     if (wire_type(&sender->message) == MSG_DONE) {
+        *ledger_r = wire_take_fd(&sender->message, 0);
         return 0;
     }
     *why_r = apr_pstrdup(sender->pool, wire_get_text(&sender->message,
@@ -341,6 +354,7 @@ static int receive_answer(struct sender *sender, const char **why_r)
 
 apr_status_t configure_send(int admin, apr_uint32_t generation, server_rec *s,
                             const struct definitions *definitions,
+                            struct configure_ledgers *ledgers,
                             const char **why_r, apr_pool_t *p)
 {
     struct sender sender = {.channel = -1, .pool = p, .main = s};
@@ -349,8 +363,10 @@ apr_status_t configure_send(int admin, apr_uint32_t generation, server_rec *s,
     *why_r = NULL;
     if (rc == 0) {
         wire_message_init(&sender.message);
+        send_ledger(&sender, ledgers->before);
         send_all(&sender, generation, s, definitions);
-        rc = sender.rc ? sender.rc : receive_answer(&sender, why_r);
+        rc = sender.rc ? sender.rc
+                       : receive_answer(&sender, &ledgers->now, why_r);
         wire_message_clear(&sender.message);
         fd_close(&sender.channel);
     }

@@ -7,6 +7,12 @@
 
 #include "definitions.h"
 
+/* Descriptors of what servers have started, for those that come after them. */
+struct configure_ledgers {
+    int before; /* of a server that has died; borrowed; -1: there is none */
+    int now;    /* of this one; the caller's; stays -1 where it has none */
+};
+
 /*
  * Send a whole generation to the master over a config channel, asked for at
  * the admin pair's client end (borrowed), and wait until it counts, 10 s at
@@ -19,6 +25,7 @@
  */
 apr_status_t configure_send(int admin, apr_uint32_t generation, server_rec *s,
                             const struct definitions *definitions,
+                            struct configure_ledgers *ledgers,
                             const char **why_r, apr_pool_t *p);
 
 /*

@@ -45,6 +45,7 @@ static void init(struct keeper *keeper)
     keeper->server = none;
     keeper->ending = none;
     keeper->box = (struct mailbox){-1, -1};
+    keeper->ledger = -1;
 }
 
 /* The server of another version of this module: nothing else of what that
@@ -159,6 +160,7 @@ void keeper_tell_end(struct keeper *keeper)
     keeper->server = none;
     hang_up(&keeper->ending.rendezvous);
     hang_up(&keeper->ending.admin);
+    fd_close(&keeper->ledger); /* it ends what it has started */
     keeper->kill_ending_at = clock_now() + END_PATIENCE;
 }
 
@@ -292,13 +294,20 @@ void keeper_look_after_mailbox(struct keeper *keeper, server_rec *s)
 }
 
 static void send_configuration(struct keeper *keeper, server_rec *s,
-                               const struct pool_settings *once, apr_pool_t *p)
+                               const struct pool_settings *once, bool is_new,
+                               apr_pool_t *p)
 {
     const char *why;
+    struct configure_ledgers ledgers = {.before = is_new ? keeper->ledger : -1,
+                                        .now = -1};
     apr_status_t rv = configure_send(keeper->server.admin,
                                      ++keeper->generation, s,
-                                     once->definitions, &why, p);
+                                     once->definitions, &ledgers, &why, p);
 
+    if (ledgers.now >= 0) {
+        fd_close(&keeper->ledger);
+        keeper->ledger = ledgers.now;
+    }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "the pool server does not "
                      "take the configuration: %s", why);
@@ -338,7 +347,7 @@ void keeper_start(struct keeper *keeper, server_rec *s,
         is_new = true;
     }
     if (keeper->server.pid != 0) {
-        send_configuration(keeper, s, once, p);
+        send_configuration(keeper, s, once, is_new, p);
     }
     /* Not before: only from the configuration does the server know as whom
      * httpd's children run, and whom it does not know it does not answer. */

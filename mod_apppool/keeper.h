@@ -18,7 +18,7 @@
 #define KEEPER_STARTS_A_MINUTE 5
 
 /* Of this struct: a module that was upgraded finds that of the one before. */
-#define KEEPER_LAYOUT 1
+#define KEEPER_LAYOUT 2
 
 struct keeper {
     unsigned layout;                    /* KEEPER_LAYOUT of who made it; this
@@ -28,6 +28,7 @@ struct keeper {
     struct apppool_server_state ending; /* told to end; pid 0: none */
     apr_time_t kill_ending_at;          /* its patience */
     struct mailbox box;
+    int ledger;              /* of the last server, should it be killed; -1 */
     char *options;           /* how the server was started; from `pool` */
     apr_uint32_t generation; /* the last one that was sent */
     apr_uint32_t last_number;

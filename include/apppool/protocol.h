@@ -282,8 +282,8 @@ enum watch_seen {
     X(37, RESET, FROM_ENGINE, 0, F(EPOCH), 0, 0,                              \
       "a new engine: ask again what is unanswered, with its EPOCH from now"   \
       " on; no answer")                                                       \
-    X(38, DONE, FROM_ENGINE | FROM_MASTER, 0, F(NUMBER) | F(MESSAGE), 0, 0,   \
-      "it is done")                                                           \
+    X(38, DONE, FROM_ENGINE | FROM_MASTER, 0, F(NUMBER) | F(MESSAGE), 0, 1,   \
+      "it is done; to a COMMIT the master's ledger, for LEFT_BEHIND")         \
     X(39, VALUE, FROM_ENGINE, F(NUMBER), 0, 0, 0, "the number asked for")     \
     X(40, STATUS_TEXT, FROM_ENGINE, 0, 0, 1, 1, "JSON in a sealed memfd")     \
     X(41, PONG, FROM_ENGINE, 0, 0, 0, 0, "alive")                             \
@@ -297,6 +297,8 @@ enum watch_seen {
       " started with has changed) -> DONE, REFUSED")                          \
     X(67, DESCRIBE, FROM_PARENT | FROM_MASTER, 0, 0, 1, 1,                    \
       "the generation in words for people: JSON in a sealed memfd")           \
+    X(68, LEFT_BEHIND, FROM_PARENT, 0, 0, 1, 1,                               \
+      "the ledger of a master that was killed: what it has started ends")     \
     /* link, master to engine */                                              \
     X(80, CLIENT_NEW, FROM_MASTER, F(CLIENT) | F(PID) | F(UID),               \
       F(ADMIN) | F(GENERATION) | F(LEASES), 1, 2,                             \

@@ -17,6 +17,7 @@
 
 #include "apppool/pool.h"
 #include "apppool/server.h"
+#include "proc_stat.h"
 
 #define MASTER_NAME "apppool-server"
 #define ADMIN_FD 4
@@ -49,21 +50,11 @@ static int is_master(pid_t pid)
            strcmp(name, MASTER_NAME "\n") == 0;
 }
 
-/* Field 4 of /proc/PID/stat; what stands in the parentheses may hold any. */
 static pid_t parent_of(pid_t pid)
 {
-    char text[512];
-    long parent = 0;
-    const char *end;
+    struct proc_stat stat;
 
-    if (read_proc(pid, "stat", text, sizeof text) <= 0) {
-        return 0;
-    }
-    end = strrchr(text, ')');
-    if (end == NULL || sscanf(end + 1, " %*c %ld", &parent) != 1) {
-        return 0;
-    }
-    return (pid_t)parent;
+    return proc_stat_read(pid, &stat) == 0 ? stat.parent : 0;
 }
 
 static const char *command_of(pid_t pid, apr_pool_t *p)

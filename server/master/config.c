@@ -14,6 +14,8 @@
 #include "control.h"
 #include "engine_link.h"
 #include "gate.h"
+#include "ledger.h"
+#include "leftovers.h"
 #include "processes.h"
 #include "programs.h"
 #include "reload.h"
@@ -415,6 +417,16 @@ void config_on_limits(struct master *m, struct wire_message *msg)
 
 /* The channel ---------------------------------------------------------------*/
 
+/* Without it the next master does not know what this one has left behind. */
+static void put_ledger(struct master *m, struct wire_message *msg)
+{
+    int fd = fd_duplicate(ledger_fd(m->ledger));
+
+    if (fd >= 0) {
+        wire_put_fd(msg, &fd);
+    }
+}
+
 static void reply(struct master *m, int fd, uint32_t request_id)
 {
     struct wire_message msg;
@@ -423,6 +435,7 @@ static void reply(struct master *m, int fd, uint32_t request_id)
     wire_message_init(&msg);
     if (m->refusal == NULL) {
         wire_message_begin(&msg, MSG_DONE, request_id);
+        put_ledger(m, &msg);
     } else {
         wire_message_begin(&msg, MSG_REFUSED, request_id);
         wire_put_u32(&msg, FIELD_STATUS, STATUS_FAILED);
@@ -448,6 +461,9 @@ static void dispatch(struct master *m, int fd, struct wire_message *msg)
         break;
     case MSG_DEFINE:
         on_define(m, msg);
+        break;
+    case MSG_LEFT_BEHIND:
+        leftovers_on_ledger(m, msg);
         break;
     case MSG_COMMIT:
         on_commit(m, msg);

@@ -19,6 +19,8 @@
 #include "engine_keeper.h"
 #include "engine_link.h"
 #include "gate.h"
+#include "ledger.h"
+#include "leftovers.h"
 #include "root_pool.h"
 #include "system_limits.h"
 #include "processes.h"
@@ -82,6 +84,8 @@ void master_free(struct master **master)
     process_free_all(m);
     clients_free_all(m);
     config_clear(m);
+    leftovers_free(m);
+    ledger_close(&m->ledger);
     loop_unwatch(&m->parent_watch);
     loop_unwatch(&m->signal_watch);
     fd_close(&m->parent_pidfd);
@@ -261,6 +265,7 @@ static int master_open(struct master *m)
         rc = take_place(m);
     }
     limits_note_missing(m);
+    m->ledger = ledger_open();
     if (rc == 0) {
         rc = open_parent(m);
     }

@@ -149,6 +149,8 @@ struct master {
     struct loop_timer *watcher_timer; /* until the next start of one */
 
     int null_fd;                   /* /dev/null; -1: none */
+    struct ledger *ledger;         /* what runs; owned; NULL: not noted */
+    struct leftovers *leftovers;   /* of a master before; NULL: none */
     struct upgrade *upgrade;       /* NULL: not for this master (tests) */
     int tool_fd;                   /* of the image before: gate's end; -1 */
 

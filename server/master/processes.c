@@ -14,6 +14,7 @@
 
 #include "connect.h"
 #include "engine_link.h"
+#include "ledger.h"
 #include "listener.h"
 #include "report.h"
 #include "socket.h"
@@ -138,6 +139,7 @@ int process_begin(struct process *p, pid_t pid)
     }
     p->session = find_session(p, pid);
     p->pid = pid;
+    ledger_note(p->m->ledger, p->session);
     p->fork = FORK_NONE;
     watch_end(p);
     return 0;
@@ -147,7 +149,10 @@ void process_listen_all(struct master *m)
 {
     for (apr_hash_index_t *i = apr_hash_first(NULL, m->processes); i != NULL;
          i = apr_hash_next(i)) {
-        watch_end(apr_hash_this_val(i));
+        struct process *p = apr_hash_this_val(i);
+
+        watch_end(p);
+        ledger_note(m->ledger, p->session);
     }
 }
 
@@ -222,6 +227,7 @@ static void leave_output(struct process *p)
 void process_free(struct process *p)
 {
     loop_unwatch(&p->end_watch);
+    ledger_strike(p->m->ledger, p->session);
     connect_revoke_process(p);
     release_listeners(p);
     fd_close(&p->pidfd);

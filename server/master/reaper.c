@@ -8,19 +8,17 @@
  */
 #include "reaper.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "engine_keeper.h"
+#include "proc_stat.h"
 #include "processes.h"
 #include "report.h"
-#include "socket.h"
 #include "upgrade.h"
 #include "watcher_keeper.h"
 
@@ -54,34 +52,11 @@ static pid_t next_dead(void)
     return info.si_pid;
 }
 
-/* The state and the session of a process; false: it has gone. Neither field
- * can be forged by its name: the last ")" ends that (proc(5)). */
-static bool read_stat(pid_t pid, char *state_r, pid_t *session_r)
-{
-    char path[32], text[512];
-    const char *after;
-    ssize_t n;
-    int fd;
-
-    snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return false;
-    }
-    n = read(fd, text, sizeof(text) - 1);
-    fd_close(&fd);
-    text[n > 0 ? n : 0] = '\0';
-    after = strrchr(text, ')');
-    return after != NULL &&
-           sscanf(after + 1, " %c %*d %*d %d", state_r, session_r) == 2;
-}
-
 static bool has_leader(pid_t session)
 {
-    pid_t ignored;
-    char state;
+    struct proc_stat leader;
 
-    return read_stat(session, &state, &ignored) && state != 'Z';
+    return proc_stat_read(session, &leader) == 0 && leader.state != 'Z';
 }
 
 static bool is_ours(const struct master *m, pid_t pid)
@@ -111,15 +86,14 @@ static bool is_orphan(const struct walk *walk, pid_t pid)
  * until it does, it looks like an orphan. */
 static void kill_leaderless(struct walk *walk, pid_t pid)
 {
-    pid_t session;
-    char state;
+    struct proc_stat stat;
 
-    if (!is_orphan(walk, pid) || !read_stat(pid, &state, &session) ||
-        state == 'Z' || session == pid || session == 0) {
+    if (!is_orphan(walk, pid) || proc_stat_read(pid, &stat) < 0 ||
+        stat.state == 'Z' || stat.session == pid || stat.session == 0) {
         return;
     }
-    if (process_find_session(walk->m, session) == NULL &&
-        !has_leader(session) && !report_any_fork(walk->m)) {
+    if (process_find_session(walk->m, stat.session) == NULL &&
+        !has_leader(stat.session) && !report_any_fork(walk->m)) {
         walk_kill(walk, pid);
     }
 }

@@ -6,8 +6,9 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
+
+#include "proc_stat.h"
 
 static FILE *open_proc(pid_t pid, const char *name)
 {
@@ -15,35 +16,6 @@ static FILE *open_proc(pid_t pid, const char *name)
 
     snprintf(path, sizeof path, "/proc/%ld/%s", (long)pid, name);
     return fopen(path, "re");
-}
-
-/* Fields 4, 14 and 15 of stat; the name in parentheses before them may hold
- * anything. */
-static int read_stat(pid_t pid, pid_t *parent_r, uint64_t *cpu_us_r)
-{
-    FILE *file = open_proc(pid, "stat");
-    char line[1024] = "";
-    long parent;
-    unsigned long user, system;
-    char *end;
-
-    if (file == NULL) {
-        return -errno;
-    }
-    if (fgets(line, sizeof line, file) == NULL) {
-        line[0] = '\0';
-    }
-    fclose(file);
-    end = strrchr(line, ')');
-    if (end == NULL || sscanf(end + 1, " %*c %ld %*d %*d %*d %*d %*u %*u %*u"
-                              " %*u %*u %lu %lu", &parent, &user,
-                              &system) != 3) {
-        return -ENODATA;
-    }
-    *parent_r = (pid_t)parent;
-    *cpu_us_r = (uint64_t)(user + system) * 1000000 /
-                (uint64_t)sysconf(_SC_CLK_TCK);
-    return 0;
 }
 
 static int read_rollup(pid_t pid, struct memory *memory)
@@ -90,12 +62,13 @@ static int read_unshared(pid_t pid, uint32_t *kib_r)
 
 int memory_of(pid_t pid, pid_t parent, struct memory *memory_r)
 {
-    pid_t found = 0;
-    int rc = read_stat(pid, &found, &memory_r->cpu_us);
+    struct proc_stat stat;
+    int rc = proc_stat_read(pid, &stat);
 
-    if (rc < 0 || found != parent) {
+    if (rc < 0 || stat.parent != parent) {
         return rc < 0 ? rc : -EPERM;
     }
+    memory_r->cpu_us = stat.cpu_us;
     memory_r->pss_kib = memory_r->private_kib = 0;
     if (read_rollup(pid, memory_r) == 0) {
         return 0;

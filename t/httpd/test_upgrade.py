@@ -11,6 +11,7 @@ import pytest
 from conftest import PROBE_CODE
 from harness import Stage, eventually
 from harness.load import Load, ask, still
+from test_leftovers import check_gone, command_site, kill_master
 from test_lost import processes, requests, warm
 
 # Others beside it would change what is measured.
@@ -76,6 +77,16 @@ def test_a_server_that_fails_its_test_is_left_alone(h):
     assert not load.lost, load.report()
     assert processes(h)["master"] == before["master"] and not is_new(h)
     assert "goes on as it is" in h.log.text()
+
+
+def test_what_an_upgraded_server_has_started_goes_with_it(h):
+    site = command_site(h)
+    h.graceful()
+    site.get("/")
+    replace(h.stage.server, h.stage.server.read_bytes() + b"\n")
+    h.graceful()
+    eventually(lambda: is_new(h))
+    check_gone(kill_master(h))
 
 
 def test_an_upgraded_server_goes_on_as_any_other(h):
