@@ -119,7 +119,7 @@ bool config_defines(const struct place_config *place)
 {
     return place->environment || place->ruby || place->python ||
            place->node || place->perl || place->php ||
-           place->user || place->group || place->setenv ||
+           place->user || place->group || place->setenv || place->isolation ||
            place->app_root.value || place->app_type.value ||
            place->startup_file.value || place->app_command.value ||
            place->app_protocol.value || place->base_uri.value ||

@@ -81,7 +81,8 @@ struct naming {
     X(status_actions)
 #define PLACE_TEXTS(X)                                                       \
     X(environment) X(ruby) X(python) X(node) X(perl) X(php) X(user)          \
-    X(group) X(restart_dir) X(log_file) X(sticky_cookie) X(sticky_route)
+    X(group) X(restart_dir) X(log_file) X(sticky_cookie) X(sticky_route)   \
+    X(isolation)
 #define PLACE_NAMINGS(X)                                                     \
     X(app_root) X(app_type) X(startup_file) X(app_command) X(app_protocol)   \
     X(base_uri)

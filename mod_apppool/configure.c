@@ -276,6 +276,7 @@ static void send_define(struct sender *sender, const struct definition *d)
     put_number(sender, FIELD_SPAWN_METHOD,
                config_number(place->spawn_method, SPAWN_DEFAULT));
     put_text(sender, FIELD_RESTART_DIR, place->restart_dir);
+    put_text(sender, FIELD_ISOLATION, place->isolation);
     put_number(sender, FIELD_FLAGS, flags_of(d));
     put_limits(sender, place);
     put_log(sender, log_of(sender, d));

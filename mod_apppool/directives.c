@@ -21,6 +21,7 @@
 
 #include "apppool/protocol.h"
 #include "app_type.h"
+#include "isolation.h"
 #include "said.h"
 #include "site.h"
 #include "sticky.h"
@@ -550,6 +551,36 @@ static const char *set_spawn_method(cmd_parms *cmd, void *placev,
     return NULL;
 }
 
+/* Kept as words with a blank between two; "": off, whatever was said around. */
+static const char *set_isolation(cmd_parms *cmd, void *placev, int argc,
+                                 char *const argv[])
+{
+    struct place_config *place = placev;
+    const char *error = refuse_place(cmd);
+    const char *words = "";
+    struct isolation ignored;
+    char why[200];
+    int i;
+
+    if (error != NULL) {
+        return error;
+    }
+    if (argc == 0) {
+        return "PoolIsolation takes off, or what keeps an application apart";
+    }
+    if (argc > 1 || ap_cstr_casecmp(argv[0], "off") != 0) {
+        for (i = 0; i < argc; i++) {
+            words = apr_pstrcat(cmd->pool, words, i > 0 ? " " : "", argv[i],
+                                NULL);
+        }
+    }
+    if (!isolation_parse(words, &ignored, why, sizeof(why))) {
+        return apr_psprintf(cmd->pool, "PoolIsolation: %s", why);
+    }
+    place->isolation = words;
+    return NULL;
+}
+
 static const char *set_forwarded(cmd_parms *cmd, void *placev,
                                  const char *arg)
 {
@@ -779,6 +810,11 @@ const command_rec apppool_commands[] = {
     TEXT("PoolRestartDir", restart_dir,
          "folder of restart.txt, absolute or below the application's root; "
          "default: tmp"),
+    AP_INIT_TAKE_ARGV("PoolIsolation", set_isolation, NULL, PLACE,
+                      "off, or any of tmp, ipc, files, signals and, with "
+                      "cgroup=FOLDER, memory=MIB, cpu=PERCENT, pids=NUMBER: "
+                      "what keeps an application's processes apart; default: "
+                      "off"),
     TEXT("PoolLogFile", log_file,
          "file, or | and a program, that takes what the application prints; "
          "default: the vhost's error log"),

@@ -125,7 +125,8 @@ struct wire_header {
     X(69, ERROR_ID,       TEXT, 32, "what a failed start is called in logs")  \
     X(70, STICKY,         U64,  0, "random id of a process, for cookies")     \
     X(71, CONTROL_SOCKET, TEXT, 107, "PoolControlSocket")                     \
-    X(72, EPOCH,          U32,  0, "random number of an engine")
+    X(72, EPOCH,          U32,  0, "random number of an engine")             \
+    X(73, ISOLATION,      TEXT, 8192, "words of PoolIsolation")
 
 enum wire_field {
 #define WIRE_FIELD_ENUM(id, name, kind, max, meaning) FIELD_##name = id,
@@ -227,7 +228,8 @@ enum watch_seen {
      F(SPAWN_METHOD) | F(BASE_URI) | F(MIN_INSTANCES) | F(MAX_PER_APP) |      \
      F(MAX_REQUESTS) | F(MAX_REQUEST_S) | F(MAX_QUEUE) | F(QUEUE_TIMEOUT_S) | \
      F(START_TIMEOUT_S) | F(CONCURRENCY) | F(MEMORY_MIB) | F(FLAGS) |         \
-     F(RESTART_DIR) | F(LOWER) | F(LOWEST_USER) | F(GENERATION))
+     F(RESTART_DIR) | F(LOWER) | F(LOWEST_USER) | F(GENERATION) |             \
+     F(ISOLATION))
 
 /*
  * Messages: number, name, senders, fields it must have, fields it may have,

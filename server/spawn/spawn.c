@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app_type.h"
+#include "isolate.h"
 
 void spawn_application(const struct spawn_options *options)
 {
@@ -16,6 +17,7 @@ void spawn_application(const struct spawn_options *options)
     spawn.options = *options;
     spawn.report = SPAWN_FIRST_LISTENER + (int)options->listeners;
     definition_read(&spawn);
+    isolate_places(&spawn);
     root_open(&spawn);
     type_find(&spawn);
     user_choose(&spawn);
@@ -28,6 +30,7 @@ void spawn_application(const struct spawn_options *options)
     report_step(&spawn, "found its type: %s%s%s", app_type(spawn.type)->name,
                 *spawn.startup_file != '\0' ? ", by " : "",
                 spawn.startup_file);
+    isolate_process(&spawn);
     become_user(&spawn);
     report_step(&spawn, "became user %s (uid %u, gid %u)", spawn.user,
                 (unsigned)spawn.uid, (unsigned)spawn.gid);

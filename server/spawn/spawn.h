@@ -6,6 +6,10 @@
  *   root.c         its folder, opened once
  *   type.c         what kind it is, its startup file, who owns that
  *   user.c         as whom it runs
+ *   isolate.c      PoolIsolation: which means, and when
+ *   namespaces.c     folders for temporary files and IPC of its own
+ *   cgroup.c         limits for all its processes together
+ *   confine.c        what it gives up by itself (Landlock)
  *   become.c       the change of user, limits, session
  *   environment.c  the variables it finds
  *   command.c      the program that runs it
@@ -24,6 +28,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "isolation.h"
 #include "message.h"
 
 /* From the command line. */
@@ -47,6 +52,7 @@ struct spawn {
     struct wire_message rules;  /* CONFIGURE */
     struct wire_message define; /* DEFINE */
     int report;                 /* descriptor */
+    struct isolation isolation;
     int root_fd;                /* O_PATH */
     char root[PATH_MAX];        /* as the kernel names it, no links */
     enum apppool_type type;     /* never TYPE_AUTO once known */

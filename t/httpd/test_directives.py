@@ -46,7 +46,9 @@ GOOD_ANYWHERE = [
     "PoolStartupFile passenger_wsgi.py", "PoolAppType asgi", "PoolAppType node",
     "PoolAppType psgi", "PoolAppType php", 'PoolAppCommand "puma -C \'a b\'"',
     'PoolAppCommand "/bin/x $PORT"\nPoolAppProtocol fastcgi', "PoolNode node",
-    "PoolPerl /usr/bin/perl", "PoolPhp php-cgi",
+    "PoolPerl /usr/bin/perl", "PoolPhp php-cgi", "PoolIsolation off",
+    "PoolIsolation tmp ipc files signals", "PoolIsolation Off",
+    "PoolIsolation files memory=512 cpu=150 pids=50 cgroup=/sys/fs/cgroup/x",
 ]
 # (line, what the message must say)
 BAD = [
@@ -65,6 +67,13 @@ BAD = [
     ("PoolForwardedHeaders maybe", "maybe.*on, off and rfc7239"),
     ("PoolSpawnMethod clever", "clever.*(smart|direct)"),
     ("PoolThreads 0", "PoolThreads"),
+    ("PoolIsolation", "PoolIsolation takes off"),
+    ("PoolIsolation tmp jail", "'jail' is none of tmp, ipc"),
+    ("PoolIsolation memory=10", "memory, cpu and pids need cgroup="),
+    ("PoolIsolation cgroup=/sys/fs/cgroup", "cgroup alone limits nothing"),
+    ("PoolIsolation cgroup=apps pids=3", "absolute path of a folder.*apps"),
+    ("PoolIsolation pids=0 cgroup=/x", "pids takes a whole number.*'0'"),
+    ("PoolIsolation memory=1G cgroup=/x", "whole number of MiB.*'1G'"),
     ("PoolSetEnv", "PoolSetEnv"), ("PoolSetEnv A=B 1", "PoolSetEnv"),
     ("PoolSetEnv USER root", "USER"),
     ("PoolPython /no/such/python", "/no/such/python"),
