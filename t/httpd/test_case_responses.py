@@ -379,3 +379,15 @@ def test_a_response_over_4_gib_needs_as_much_memory_as_a_file(shared, probe):
     with peaks:
         assert probe.swallow(f"/length/{size}") == size
     peaks.check(most + 4096, 98304)
+
+
+# -- upgrades --------------------------------------------------------------
+
+@pytest.mark.everywhere
+@pytest.mark.versions("1.1")
+def test_an_upgrade_that_nobody_takes_is_a_plain_request(probe):
+    """BEHAVIOUR 20. A WebSocket's handshake is ASGI's own business."""
+    answer = probe.get("/ignore", [("Connection", "Upgrade"),
+                                   ("Upgrade", "example/1")])
+    assert (answer.status, answer.body) == (200, b"ignored")
+    assert probe.get("/ignore").body == b"ignored"

@@ -139,7 +139,8 @@ class ModFcgid(UrlPeer):
 FcgidIPCDir {h.folder}/run/fcgid
 FcgidProcessTableFile {h.folder}/run/fcgid_shm
 FcgidMaxRequestLen 5000000000
-FcgidMinProcessesPerClass 0"""
+FcgidMinProcessesPerClass 0
+FcgidOutputBufferSize 0"""
 
     def vhost(self, app, language, processes=None):
         app.root.chmod(0o777)       # its programs run as httpd does
