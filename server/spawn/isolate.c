@@ -8,7 +8,7 @@
 #include "isolate.h"
 
 #include "cgroup.h"
-#include "confine.h"
+#include "landlock.h"
 #include "namespaces.h"
 
 static void read_words(struct spawn *spawn)
@@ -33,5 +33,5 @@ void isolate_places(struct spawn *spawn)
 void isolate_process(const struct spawn *spawn)
 {
     cgroup_enter(spawn);
-    confine(spawn);
+    landlock_enter(spawn);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * confine.c - Landlock (landlock(7)): what this process gives up by itself.
+ * landlock.c - Landlock (landlock(7)): what this process gives up by itself.
  *
  * Reading and executing stay as they are: what an interpreter reads is all over
  * the system. Whoever is in such a domain can also trace nobody outside of it.
  */
-#include "confine.h"
+#include "landlock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -110,7 +110,7 @@ static int restrict_self(int ruleset)
     return (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
 }
 
-void confine(const struct spawn *spawn)
+void landlock_enter(const struct spawn *spawn)
 {
     struct rules rules;
     int ruleset;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * confine.h - PoolIsolation files and signals.
+ * landlock.h - PoolIsolation files and signals.
  */
-#ifndef APPPOOL_SPAWN_CONFINE_H
-#define APPPOOL_SPAWN_CONFINE_H
+#ifndef APPPOOL_SPAWN_LANDLOCK_H
+#define APPPOOL_SPAWN_LANDLOCK_H
 
 #include "spawn.h"
 
 /* For good, and for all that is executed from here on. */
-void confine(const struct spawn *spawn);
+void landlock_enter(const struct spawn *spawn);
 
 #endif

@@ -9,7 +9,7 @@
  *   isolate.c      PoolIsolation: which means, and when
  *   namespaces.c     folders for temporary files and IPC of its own
  *   cgroup.c         limits for all its processes together
- *   confine.c        what it gives up by itself (Landlock)
+ *   landlock.c        what it gives up by itself (Landlock)
  *   become.c       the change of user, limits, session
  *   environment.c  the variables it finds
  *   command.c      the program that runs it
