@@ -34,6 +34,14 @@ static int httpd_is_stopping(void)
     return state == AP_MPMQ_STOPPING;
 }
 
+/* One server that httpd waits for. Each has a record of its own: by this APR
+ * finds which of its records is to go, and boot_monitor() may have started the
+ * next server before httpd has reaped this one. */
+struct watched {
+    apr_proc_t process;
+    struct keeper *keeper;
+};
+
 static void watch_server(struct keeper *keeper);
 
 static void on_server_ended(struct keeper *keeper)
@@ -52,13 +60,14 @@ static void on_server_ended(struct keeper *keeper)
 
 static void on_other_child(int reason, void *data, int status)
 {
-    struct keeper *keeper = data;
+    struct watched *watched = data;
+    struct keeper *keeper = watched->keeper;
 
     (void)status;
     switch (reason) {
     case APR_OC_REASON_DEATH:
     case APR_OC_REASON_LOST:
-        apr_proc_other_child_unregister(data);
+        apr_proc_other_child_unregister(watched);
         on_server_ended(keeper);
         break;
     case APR_OC_REASON_RESTART:
@@ -74,13 +83,14 @@ static void on_other_child(int reason, void *data, int status)
 static void watch_server(struct keeper *keeper)
 {
     apr_pool_t *pconf = ap_server_conf->process->pconf;
-    apr_proc_t *process; /* APR keeps the pointer, not a copy */
+    struct watched *watched; /* APR keeps the pointers, not copies */
 
     if (keeper->server.pid != 0) {
-        process = apr_pcalloc(pconf, sizeof(*process));
-        process->pid = keeper->server.pid;
-        apr_proc_other_child_register(process, on_other_child, keeper, NULL,
-                                      pconf);
+        watched = apr_pcalloc(pconf, sizeof(*watched));
+        watched->process.pid = keeper->server.pid;
+        watched->keeper = keeper;
+        apr_proc_other_child_register(&watched->process, on_other_child,
+                                      watched, NULL, pconf);
     }
 }
 
