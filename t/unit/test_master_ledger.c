@@ -64,13 +64,14 @@ END_TEST
 
 START_TEST(full_ledger_takes_no_more_and_uses_what_is_struck)
 {
-    for (int i = 1; i <= LEDGER_ENTRIES + 1; i++) {
-        struct ledger_entry entry = { .session = i };
+    /* No pid is so great (pid_max). */
+    for (int i = 0; i <= LEDGER_ENTRIES; i++) {
+        struct ledger_entry entry = { .session = INT32_MAX - i };
 
         ledger_note_again(ledger, &entry);
     }
     ck_assert_uint_eq(n_noted(), LEDGER_ENTRIES);
-    ledger_strike(ledger, 7);
+    ledger_strike(ledger, INT32_MAX - 7);
     ck_assert_uint_eq(n_noted(), LEDGER_ENTRIES - 1);
     ledger_note(ledger, getpid());
     ck_assert_uint_eq(n_noted(), LEDGER_ENTRIES);
