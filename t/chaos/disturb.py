@@ -10,14 +10,18 @@ from collections import Counter
 
 from harness import Proc, eventually
 
-# Seconds after the end of a disturbance in which it still may show.
+# Seconds after the end of a disturbance in which it still may show: an
+# application that could not be started is tried again after 30 s at most.
 ECHO_S = 4
+BACKOFF_S = 34
 
 CUT = "cut in mid-response"
 # "once": a request that must not be asked twice.
 PERMITS = {
+    # Also while it starts: then whoever waits for it is told.
     "an application killed": lambda kind, cause:
-        cause == CUT or ("once" in kind and cause == "status 502"),
+        kind != "static" and (cause in (CUT, "status 500")
+                              or "once" in kind and cause == "status 502"),
     "the master killed": lambda kind, cause:
         kind != "static" and (cause in (CUT, "status 503")
                               or "once" in kind and cause == "status 502"),
@@ -81,10 +85,17 @@ class Disturber:
     def permits(self, asked, ended, kind, cause):
         """What explains this failure; None: nothing does."""
         for what, began, over in self.past:
+            echo = BACKOFF_S if cause == "status 500" else ECHO_S
             if what in PERMITS and PERMITS[what](kind, cause) and \
-                    asked <= over + ECHO_S and ended >= began:
+                    asked <= over + echo and ended >= began:
                 return what
         return None
+
+    def last_before(self, moment):
+        """What had been done last: for a failure that nothing explains."""
+        return ", ".join(f"{what} {moment - over:.1f} s before"
+                         for what, began, over in self.past[::-1]
+                         if began <= moment)[:200] or "nothing"
 
     # -- what is done -------------------------------------------------------
 
