@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An application that is out to harm: what it tries on its neighbours, the pool
+server and httpd is refused by the kernel, and everybody else is served."""
+
+import json
+import time
+
+import pytest
+
+from harness import eventually, users
+from harness.users import is_root
+
+# Each attack on a process returns what it was answered; "done" is a breach.
+ATTACKER = '''
+import ctypes, errno, json, os, signal, socket
+from urllib.parse import parse_qs
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+def call(*args):
+    if libc.syscall(*args) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+def signal_it(pid): os.kill(pid, signal.SIGCONT)
+def trace_it(pid):
+    ptrace = {"x86_64": 101}.get(os.uname().machine, 117)
+    call(ptrace, 16, pid, 0, 0)     # PTRACE_ATTACH
+def read_its_memory(pid): open("/proc/%d/mem" % pid, "rb").close()
+def write_its_memory(pid): open("/proc/%d/mem" % pid, "r+b").close()
+def read_its_variables(pid): open("/proc/%d/environ" % pid, "rb").read()
+def list_its_descriptors(pid): os.listdir("/proc/%d/fd" % pid)
+def enter_its_root(pid): os.listdir("/proc/%d/root" % pid)
+def join_its_namespace(pid): os.readlink("/proc/%d/ns/mnt" % pid)
+def take_its_descriptor(pid): call(438, os.pidfd_open(pid), 3, 0) # pidfd_getfd
+def slow_it_down(pid): os.setpriority(os.PRIO_PROCESS, pid, 19)
+def limit_it(pid):
+    import resource
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, 3))
+def offer_it_to_the_oom_killer(pid):
+    open("/proc/%d/oom_score_adj" % pid, "w").write("1000")
+
+ATTACKS = [signal_it, trace_it, read_its_memory, write_its_memory,
+           read_its_variables, list_its_descriptors, enter_its_root,
+           join_its_namespace, take_its_descriptor, slow_it_down, limit_it,
+           offer_it_to_the_oom_killer]
+
+def attempt(attack, *args):
+    try:
+        attack(*args)
+        return "done"
+    except OSError as error:
+        return errno.errorcode[error.errno]
+
+def on(pid):
+    return {attack.__name__: attempt(attack, int(pid)) for attack in ATTACKS}
+
+def connect(_):
+    """To every socket in the system that has a name and may be the pool's."""
+    found = {}
+    for line in open("/proc/net/unix").readlines()[1:]:
+        name = line.split()[7:]
+        if name and "apppool" in name[0] and "PoolControl" not in name[0]:
+            s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            found[name[0]] = attempt(s.connect, name[0].replace("@", "\\0"))
+    return found
+
+def bomb(most):
+    """As many processes as it is allowed."""
+    made = []
+    try:
+        while len(made) < int(most):
+            pid = os.fork()
+            if pid == 0:
+                signal.pause()
+            made.append(pid)
+        answer = "done"
+    except OSError as error:
+        answer = errno.errorcode[error.errno]
+    for pid in made:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    return {"bomb": answer}
+
+def application(environ, start_response):
+    act = globals()[environ["PATH_INFO"][1:]]
+    (what,) = parse_qs(environ["QUERY_STRING"])["at"]
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps(act(what)).encode()]
+'''
+NEIGHBOUR = '''
+import os
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"%d" % os.getpid()]
+'''
+
+pytestmark = pytest.mark.skipif(
+    not is_root(), reason="everything runs as one user without root")
+
+
+@pytest.fixture
+def sites(httpd):
+    """(the attacker, its neighbour), each with a user of its own."""
+    h = httpd(conf="PoolMax 4\nRLimitNPROC 400 400")
+    attacker = h.vhost(h.wsgi_app("attacker", ATTACKER,
+                                  user=users.SPARE_USERS[0]))
+    neighbour = h.vhost(h.wsgi_app("neighbour", NEIGHBOUR,
+                                   user=users.SPARE_USERS[1]))
+    assert neighbour.get("/").status == 200
+    return attacker, neighbour
+
+
+def ask(site, act, at):
+    answer = site.get(f"/{act}?at={at}", timeout=30)
+    assert answer.status == 200, answer
+    return json.loads(answer.body)
+
+
+def test_no_other_process_can_be_touched(sites):
+    attacker, neighbour = sites
+    h = neighbour.httpd
+    victims = {"neighbour": int(neighbour.get("/").body),
+               "master": h.master.pid, "engine": h.status()["server"]["engine"],
+               "httpd's parent": h.pid, "httpd's child": h.children[0].pid}
+    ask(attacker, "connect", "all")
+    own = ask(attacker, "on", h.processes_of(attacker.app)[0])
+    # The attacks are real: on itself most of them succeed.
+    assert list(own.values()).count("done") >= 7, own
+    for who, pid in victims.items():
+        answers = ask(attacker, "on", pid)
+        breaches = [attack for attack, how in answers.items() if how == "done"]
+        assert not breaches, (who, breaches)
+    assert neighbour.get("/").status == 200
+
+
+def test_no_socket_of_the_pool_can_be_found(sites):
+    attacker, _ = sites
+    assert "done" not in ask(attacker, "connect", "all").values()
+
+
+def test_a_fork_bomb_is_bounded_by_its_limit(sites):
+    attacker, neighbour = sites
+    began = time.monotonic()
+    assert ask(attacker, "bomb", 1000) == {"bomb": "EAGAIN"}
+    assert neighbour.get("/").status == 200
+    assert time.monotonic() - began < 20
+    h = neighbour.httpd
+    eventually(lambda: len([p for p in h.applications if p.alive]) < 10)
