@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -94,7 +95,7 @@ static struct apppool_session *get(struct apppool_client *client,
                                    apr_pool_t *p)
 {
     const struct apppool_get_options options = {
-        .root = world.root, .timeout = 30 * APR_USEC_PER_SEC };
+        .root = world.root, .timeout = 60 * APR_USEC_PER_SEC };
     struct apppool_failure failure;
     struct apppool_session *session;
 
@@ -126,7 +127,7 @@ static void ask(int fd)
         fail("request");
     }
     n = read(fd, answer, sizeof(answer));
-    if (n <= 0 || memmem(answer, (size_t)n, "hello", 5) == NULL) {
+    if (n <= 0 || memmem(answer, (size_t)n, "ello", 4) == NULL) {
         fail("answer");
     }
 }
@@ -355,6 +356,7 @@ static pid_t start(void (*run)(unsigned, apr_pool_t *), unsigned number)
     apr_pool_t *p;
 
     if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
         apr_pool_create(&p, NULL);
         run(number, p);
         _exit(0);
@@ -416,6 +418,7 @@ static void measure_passed(pid_t engine)
     }
     server = fork();
     if (server == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
         serve_pairs();
     }
     measure("passed", run_passed, engine);
