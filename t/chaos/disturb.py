@@ -174,7 +174,7 @@ class Disturber:
                         "restart", str(self.choose.choice(self.sites)
                                        .app.root)],
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                       timeout=60)
+                       timeout=150)   # who will not end has a minute
 
     def fill_folder(self):
         hog = self.buffers / "hog"

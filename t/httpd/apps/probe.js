@@ -91,9 +91,10 @@ async function early(request, response, count) {
 async function part(request, response, count) {
     let left = Number(count);
     while (left > 0) {
-        const piece = request.read(Math.min(left, PIECE));
-        left -= piece?.length ?? 0;
-        if (piece === null) {
+        const there = Math.min(left, request.readableLength);
+        if (there > 0) {    // asked for more, read() would wait for all of it
+            left -= request.read(there)?.length ?? 0;
+        } else {
             await new Promise((resolve) => request.once('readable', resolve));
         }
     }
@@ -382,4 +383,6 @@ async function answer(request, response) {
     }
 }
 
-http.createServer(answer).listen(process.env.PORT ?? 3000);
+// Under the loader any port will do; as a command it has a descriptor.
+http.createServer(answer).listen(process.env.LISTEN_FDS
+    ? { fd: 3 } : process.env.PORT ?? 3000);

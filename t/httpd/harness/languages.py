@@ -107,6 +107,11 @@ LANGUAGES = {language.name: language for language in (
     Language("node", "probe.js", "app.js", "node", path="raw",
              lacks=("lf-in-value", "rewind", "error-stream", "variables",
                     "any-method", "processes")),
+    # The same without a loader, as any program that serves HTTP.
+    Language("command", "probe.js", "serve.js", "node", path="raw",
+             conf='PoolAppCommand "node serve.js"',
+             lacks=("lf-in-value", "rewind", "error-stream", "variables",
+                    "any-method", "processes")),
     Language("psgi", "probe.psgi", "app.psgi", "perl",
              lacks=("reason", "hints", "chunked")),
     Language("php", "probe.php", "probe.php", "php-cgi",
