@@ -100,8 +100,9 @@ class Disturber:
     # -- what is done -------------------------------------------------------
 
     def status(self):
-        """There may be no server just now to say it."""
-        return eventually(self.h.status, 15, "the status page")
+        """There may be no server just now to say it: of five that ended within
+        a minute the next comes when that is over."""
+        return eventually(self.h.status, 70, "the status page")
 
     def engine(self):
         return Proc(self.status()["server"]["engine"])
