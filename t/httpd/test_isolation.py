@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import Proc, eventually, users
+from harness import Proc, Stage, eventually, users
 from harness.apps import App
 from harness.users import is_root
 
@@ -75,11 +75,15 @@ def outside():
 
 
 @pytest.fixture
-def start(httpd, outside):
+def start(httpd, outside, stage):
     """start(words): a site whose application is kept apart so."""
     def make(words, code=ATTACKER):
+        # What an application is started with must not be hidden either.
+        programs = outside / "stage"
+        shutil.copytree(stage.folder, programs, symlinks=True)
         h = httpd(conf=f"PoolMax 4\n<Directory {outside}>\n"
-                       "Require all granted\n</Directory>")
+                       "Require all granted\n</Directory>",
+                  stage=Stage(programs))
         app = App(outside / "app", h.default_user, "wsgi")
         app.write("wsgi.py", code)
         users.give(outside, app.user)

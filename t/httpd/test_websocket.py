@@ -33,7 +33,7 @@ def socket_app(h, name="sockets", extra=""):
 def setup_shared(h):
     h.sockets = socket_app(h)
     h.sockets_command = h.vhost(
-        h.app("command", "command"), extra=CONF
+        h.app("program", "command"), extra=CONF
         + 'PoolAppCommand "node server.js"')
     h.sockets_command.app.write("server.js", CODE)
 
