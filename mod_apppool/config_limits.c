@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "app_type.h"
+#include "other_hands.h"
 #include "said.h"
 
 const char *limits_contradiction(apr_pool_t *p,
@@ -59,8 +60,17 @@ static const char *missing_startup_file(apr_pool_t *p,
                                            "%s", file, path) : NULL;
 }
 
-static const char *missing_log_folder(apr_pool_t *p,
-                                      const struct definition *d)
+const char *limits_open_to_others(apr_pool_t *p, const char *file)
+{
+    const char *folder = in_other_hands(p, ap_make_dirstr_parent(p, file));
+
+    return folder ? apr_psprintf(p, "PoolLogFile %s: the folder %s must belong "
+                                 "to root or to who starts httpd, and nobody "
+                                 "else may write it: a link there could lead "
+                                 "to any file", file, folder) : NULL;
+}
+
+static const char *unfit_log_folder(apr_pool_t *p, const struct definition *d)
 {
     const char *file = d->place->log_file;
     const char *folder;
@@ -69,16 +79,17 @@ static const char *missing_log_folder(apr_pool_t *p,
         return NULL;
     }
     folder = ap_make_dirstr_parent(p, file);
-    return is_missing(folder) ? apr_psprintf(p, "PoolLogFile %s: there is no "
-                                             "folder %s; make it", file,
-                                             folder) : NULL;
+    return is_missing(folder)
+               ? apr_psprintf(p, "PoolLogFile %s: there is no folder %s; make "
+                              "it", file, folder)
+               : limits_open_to_others(p, file);
 }
 
 const char *limits_missing(apr_pool_t *p, const struct definition *d)
 {
     const char *what = missing_startup_file(p, d);
 
-    return what ? what : missing_log_folder(p, d);
+    return what ? what : unfit_log_folder(p, d);
 }
 
 static void note(struct definitions *all, apr_pool_t *p,

@@ -13,6 +13,9 @@ const char *limits_contradiction(apr_pool_t *p,
                                  const struct pool_settings *once,
                                  const struct definition *d);
 
+/* A PoolLogFile where not only who opens it decides what it is. NULL: none. */
+const char *limits_open_to_others(apr_pool_t *p, const char *file);
+
 /* What is missing on disk; a deployment may still bring it. NULL: nothing. */
 const char *limits_missing(apr_pool_t *p, const struct definition *d);
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "config_limits.h"
 #include "describe.h"
 #include "socket.h"
 
@@ -380,6 +381,7 @@ apr_status_t configure_send(int admin, apr_uint32_t generation, server_rec *s,
 static const char *open_log(const char *name, apr_file_t **file_r,
                             apr_pool_t *p)
 {
+    const char *error;
     char text[120];
     apr_status_t rv;
 
@@ -389,6 +391,10 @@ static const char *open_log(const char *name, apr_file_t **file_r,
         *file_r = pl ? ap_piped_log_write_fd(pl) : NULL;
         return pl ? NULL : apr_pstrcat(p, "PoolLogFile: cannot start ",
                                        name + 1, NULL);
+    }
+    error = limits_open_to_others(p, name);
+    if (error != NULL) {
+        return error;
     }
     rv = apr_file_open(file_r, name, APR_FOPEN_WRITE | APR_FOPEN_APPEND |
                        APR_FOPEN_CREATE | APR_FOPEN_LARGEFILE,
@@ -406,7 +412,7 @@ const char *configure_open_logs(const struct definitions *definitions,
     int i;
 
     once->logs = apr_hash_make(p);
-    for (i = 0; i < definitions->all->nelts && error == NULL; i++) {
+    for (i = 0; i < definitions->all->nelts; i++) {
         const char *name = APR_ARRAY_IDX(definitions->all, i,
                                          const struct definition *)
                                ->place->log_file;
@@ -414,8 +420,9 @@ const char *configure_open_logs(const struct definitions *definitions,
         if (name != NULL && !apr_hash_get(once->logs, name,
                                           APR_HASH_KEY_STRING)) {
             apr_file_t *file = NULL;
+            const char *failed = open_log(name, &file, p);
 
-            error = open_log(name, &file, p);
+            error = error ? error : failed;
             apr_hash_set(once->logs, name, APR_HASH_KEY_STRING, file);
         }
     }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "apppool/protocol.h"
+#include "other_hands.h"
 #include "sticky.h"
 
 #define SOCKET_PATH_MAX 107 /* of sun_path, unix(7) */
@@ -60,21 +61,18 @@ const char *check_socket(cmd_parms *cmd, const char *path)
 {
     const char *folder = ap_make_dirstr_parent(cmd->pool, path);
     const char *error = check_folder(cmd, folder);
-    struct stat info;
+    const char *theirs;
 
     if (error == NULL && strlen(path) > SOCKET_PATH_MAX) {
         error = apr_psprintf(cmd->pool, "%s takes a path of at most %d bytes",
                              cmd->cmd->name, SOCKET_PATH_MAX);
     }
-    if (error != NULL || stat(folder, &info) != 0) {
-        return error;
-    }
-    return (info.st_uid == 0 || info.st_uid == geteuid()) &&
-                   (info.st_mode & 022) == 0
-               ? NULL
+    theirs = error == NULL ? in_other_hands(cmd->pool, folder) : NULL;
+    return theirs == NULL
+               ? error
                : apr_psprintf(cmd->pool, "%s: the folder %s must belong to "
                               "root or to who starts httpd, and nobody else "
-                              "may write it", cmd->cmd->name, folder);
+                              "may write it", cmd->cmd->name, theirs);
 }
 
 const char *check_user(cmd_parms *cmd, const char *name)

@@ -378,7 +378,7 @@ def test_a_control_socket_where_others_may_write_is_refused(httpd):
     h = httpd(conf="PoolControlSocket /tmp/apppool-control")
     ok, words = h.configtest()
     assert not ok
-    assert "/tmp/ must belong to root" in words
+    assert "/tmp must belong to root" in words
 
 
 # -- completion --------------------------------------------------------------

@@ -3,6 +3,7 @@
 server and httpd is refused by the kernel, and everybody else is served."""
 
 import json
+import os
 import time
 
 import pytest
@@ -146,3 +147,61 @@ def test_a_fork_bomb_is_bounded_by_its_limit(sites):
     assert time.monotonic() - began < 20
     h = neighbour.httpd
     eventually(lambda: len([p for p in h.applications if p.alive]) < 10)
+
+
+# -- paths -----------------------------------------------------------------
+
+def own_folder(h, app):
+    return app.mkdir("log")
+
+
+def below_an_own_folder(h, app):
+    inner = app.root / "inner"
+    inner.mkdir()       # root's, but in a folder where it can be replaced
+    return inner
+
+
+def led_to_by_a_link(h, app):
+    link = h.folder / "link"
+    link.symlink_to(os.path.relpath(below_an_own_folder(h, app), h.folder))
+    return link
+
+
+def open_to_a_group(h, app):
+    folder = h.folder / "group"
+    folder.mkdir()
+    os.chown(folder, 0, users.ids(app.user)[1])
+    folder.chmod(0o775)
+    return folder
+
+
+@pytest.mark.parametrize("place", [own_folder, below_an_own_folder,
+                                   led_to_by_a_link, open_to_a_group])
+def test_root_opens_no_log_where_another_may_put_a_link(httpd, place):
+    h = httpd()
+    app = h.wsgi_app("linker", "import sys\n" + NEIGHBOUR.replace(
+        "    start", "    print('into it', file=sys.stderr)\n    start"))
+    log = place(h, app) / "app.log"
+    victim = h.folder / "victim"
+    victim.write_text("root's")
+    log.symlink_to(victim)
+    site = h.vhost(app, f"PoolLogFile {log}")
+    ok, words = h.configtest()
+    assert not ok and "nobody else may write it" in words
+    # A start goes on, since a reload must not end httpd; with another log.
+    assert site.get("/").status == 200
+    h.log.wait("a link there could lead to any file; what applications print")
+    h.log.wait("says: into it")
+    assert victim.read_text() == "root's"
+
+
+def test_a_log_may_be_where_only_root_puts_links(httpd):
+    h = httpd()
+    real = h.folder / "elsewhere"
+    real.mkdir()
+    (h.folder / "logs/linked").symlink_to("../elsewhere")
+    h.vhost(h.wsgi_app("app", NEIGHBOUR), "PoolLogFile logs/linked/app.log")
+    ok, words = h.configtest()
+    assert ok, words
+    assert h.get("/").status == 200
+    assert (real / "app.log").exists()
