@@ -170,7 +170,7 @@ int boot_monitor(apr_pool_t *p, server_rec *s)
 
     (void)p;
     keeper_look_after_ending(keeper);
-    keeper_look_after_mailbox(keeper, s);
+    keeper_look_after_shared(keeper, s);
     if (!keeper->is_stopping && !httpd_is_stopping() &&
         !keeper_has_server(keeper)) {
         keeper_start(keeper, s, config_once(s));

@@ -255,16 +255,24 @@ static void start_server(struct keeper *keeper, server_rec *s,
                  APR_PID_T_FMT ")", keeper->server.pid);
 }
 
-/* For children that were there before this server. */
+static int make_and_fill(struct mailbox *box, int fd)
+{
+    int rc = mailbox_open(box);
+
+    return rc < 0 ? rc : mailbox_put(box, fd);
+}
+
+/* For children that were there before this server; where somebody else has
+ * spoiled the mailbox only children to come have the new one. */
 static void announce(struct keeper *keeper, server_rec *s)
 {
-    int rc = 0;
+    int rc = keeper->box.writer < 0
+                 ? -EBADF
+                 : mailbox_put(&keeper->box, keeper->server.rendezvous);
 
-    if (keeper->box.writer < 0) {
-        rc = mailbox_open(&keeper->box);
-    }
-    if (rc == 0) {
-        rc = mailbox_put(&keeper->box, keeper->server.rendezvous);
+    if (rc < 0) {
+        mailbox_close(&keeper->box);
+        rc = make_and_fill(&keeper->box, keeper->server.rendezvous);
     }
     if (rc < 0) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, -rc, s, "httpd's children will "
@@ -272,9 +280,7 @@ static void announce(struct keeper *keeper, server_rec *s)
     }
 }
 
-/* Whoever has inherited both ends may have emptied it, or shut it down; then
- * only children to come have the new one. */
-void keeper_look_after_mailbox(struct keeper *keeper, server_rec *s)
+static void look_after_mailbox(struct keeper *keeper, server_rec *s)
 {
     int rc;
 
@@ -285,12 +291,40 @@ void keeper_look_after_mailbox(struct keeper *keeper, server_rec *s)
     if (rc != 0) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, -rc * (rc < 0), s, "somebody "
                      "else has %s where httpd's children find a new pool "
-                     "server; mended", rc < 0 ? "shut down" : "emptied");
+                     "server; mended", rc < 0 ? "spoiled" : "emptied");
     }
     if (rc < 0) {
-        mailbox_close(&keeper->box);
         announce(keeper, s);
     }
+}
+
+/* A server to which no word comes through is as good as none. */
+static void look_after_sockets(struct keeper *keeper, server_rec *s)
+{
+    int clients, admin;
+
+    if (keeper->server.pid == 0) {
+        return;
+    }
+    clients = wire_undo_options(keeper->server.rendezvous);
+    admin = wire_undo_options(keeper->server.admin);
+    if (clients != 0 || admin != 0) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "somebody else has "
+                     "changed how httpd reaches the pool server (pid %"
+                     APR_PID_T_FMT "): %s", keeper->server.pid,
+                     clients < 0 || admin < 0
+                         ? "it ends, and another one is started"
+                         : "undone");
+    }
+    if (clients < 0 || admin < 0) {
+        keeper_tell_end(keeper);
+    }
+}
+
+void keeper_look_after_shared(struct keeper *keeper, server_rec *s)
+{
+    look_after_sockets(keeper, s);
+    look_after_mailbox(keeper, s);
 }
 
 static void send_configuration(struct keeper *keeper, server_rec *s,
@@ -334,6 +368,7 @@ void keeper_start(struct keeper *keeper, server_rec *s,
     apr_pool_t *p;
 
     apr_pool_create(&p, NULL);
+    look_after_sockets(keeper, s);
     if (keeper_has_server(keeper) &&
         strcmp(keeper->options, options_text(p, once)) != 0) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, "the pool server (pid %"

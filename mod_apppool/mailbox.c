@@ -41,6 +41,15 @@ void mailbox_close_writer(struct mailbox *box)
     fd_close(&box->writer);
 }
 
+/* Who shares it may have had other wishes. 0, -EPERM: they are locked. */
+static int undo_others(const struct mailbox *box)
+{
+    int rc = wire_undo_options(box->reader);
+
+    wire_pass_credentials(box->reader);
+    return rc < 0 ? rc : 0;
+}
+
 /* One message. len 0 and nobody who sent it: the end. */
 struct letter {
     ssize_t len;
@@ -120,7 +129,9 @@ int mailbox_put(struct mailbox *box, int fd)
     struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
     ssize_t n;
 
-    wire_pass_credentials(box->reader); /* who shares it may have ended that */
+    if (undo_others(box) < 0) {
+        return -EPERM;
+    }
     empty(box);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
@@ -154,7 +165,7 @@ int mailbox_look(const struct mailbox *box, pid_t parent, int *fd_r)
 {
     int rc, i;
 
-    wire_pass_credentials(box->reader); /* as above */
+    undo_others(box);
     rc = read_first(box, MSG_PEEK, parent, fd_r);
     for (i = 0; rc == -EPERM && i < MAX_FOREIGN; i++) {
         /* A sibling may have taken the foreign one first, and this is what was
@@ -169,9 +180,11 @@ int mailbox_look(const struct mailbox *box, pid_t parent, int *fd_r)
 
 int mailbox_keep(struct mailbox *box, int fd)
 {
-    int there, rc;
+    int there, rc = undo_others(box);
 
-    wire_pass_credentials(box->reader);
+    if (rc < 0) {
+        return rc;
+    }
     rc = read_first(box, MSG_PEEK, getpid(), &there);
     if (rc == 0) {
         fd_close(&there);

@@ -7,7 +7,7 @@
  * (MSG_PEEK gives each its own copy of the descriptor), the parent replaces it.
  * Daemons of other modules hold both ends, too: they can take it out, which the
  * parent notices (mailbox_keep), put something else in, which nobody believes,
- * or shut it down.
+ * set options, which are undone, or shut it down.
  */
 #ifndef MOD_APPPOOL_MAILBOX_H
 #define MOD_APPPOOL_MAILBOX_H
@@ -26,7 +26,8 @@ void mailbox_close(struct mailbox *box);
 /* In a child: the writer's end is the parent's alone. */
 void mailbox_close_writer(struct mailbox *box);
 
-/* Replace what is in it by a copy of fd (borrowed). 0 or -errno. */
+/* Replace what is in it by a copy of fd (borrowed). 0 or -errno: nobody will
+ * find anything in it. */
 int mailbox_put(struct mailbox *box, int fd);
 
 /*

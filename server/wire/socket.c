@@ -23,6 +23,34 @@ int wire_pass_credentials(int fd)
     return 0;
 }
 
+/* Linux 6.16; older headers do not have it. */
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
+static bool set_option(int fd, int option, int value)
+{
+    socklen_t len = sizeof(int);
+    int before = value;
+
+    getsockopt(fd, SOL_SOCKET, option, &before, &len);
+    return before != value &&
+           setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value)) == 0;
+}
+
+int wire_undo_options(int fd)
+{
+    bool undone = set_option(fd, SO_PEEK_OFF, -1);
+    int unused = 0;
+
+    undone |= set_option(fd, SO_PASSRIGHTS, 1);
+    if (setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &unused,
+                   sizeof(unused)) == 0) {
+        return 1;
+    }
+    return errno == EPERM ? -EPERM : undone;
+}
+
 int wire_pair(int ends[2])
 {
     int rc = 0;

@@ -20,6 +20,13 @@ int wire_pair(int ends[2]);
 /* Ask the kernel to name the sender of what arrives on fd. 0 or -errno. */
 int wire_pass_credentials(int fd);
 
+/*
+ * Undo what somebody who shares the socket has set to hide or drop what
+ * arrives. 0: nothing that mattered; 1: something; -EPERM: it is locked, and
+ * the socket of no use any more.
+ */
+int wire_undo_options(int fd);
+
 /* Did wire_send() fail for the moment only: a full queue, no memory, too many
  * descriptors under way? Then the message can be sent later. */
 int wire_is_for_later(int rc);

@@ -83,3 +83,30 @@ def test_children_take_no_server_that_an_heir_offers(heirs):
     eventually(lambda: heirs.ours.get().status == 200, 10, "it serves")
     waited = heirs.heir.get("/wait").json["result"]
     assert waited["planted"] > 0 and waited["heard"] == []
+
+
+def test_what_an_heir_steals_from_a_child_is_of_no_use_to_it(heirs):
+    """All who share the rendezvous may read its answers."""
+    heirs.heir.get("/steal")
+    heir = [child for child in heirs.children if child.uids[0] ==
+            heirs.heir.get("/wait").json["uid"]]
+    for child in heirs.children:
+        if child not in heir:
+            child.kill()        # those that follow ask for a channel
+    stolen = heirs.heir.get("/stolen").json["result"]
+    assert stolen and set(stolen) <= {"silence", "error 32"}, stolen
+    eventually(lambda: heirs.ours.get().body == b"hello", 10, "it serves")
+
+
+@pytest.mark.parametrize("how, told", [
+    ("shut", "the pool server has ended unexpectedly"),
+    ("mute", "somebody else has changed how httpd reaches the pool server")])
+def test_httpd_serves_again_after_an_heir_has_cut_it_off(heirs, how, told):
+    master = heirs.master
+    assert heirs.heir.get(f"/{how}").json["result"] >= 4
+    if how == "shut":
+        eventually(lambda: heirs.master not in (None, master), 10, "a server")
+    heirs.graceful()
+    eventually(lambda: heirs.master not in (None, master), 10, "a new server")
+    heirs.log.wait(told)
+    eventually(lambda: heirs.ours.get().body == b"hello", 10, "it serves")

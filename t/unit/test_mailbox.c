@@ -9,6 +9,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -84,6 +85,43 @@ static void shut_down(void)
     shutdown(box.reader, SHUT_RDWR);
 }
 
+static void set(int option, int value)
+{
+    if (setsockopt(box.reader, SOL_SOCKET, option, &value, sizeof(value)) < 0) {
+        _exit(1);
+    }
+}
+
+static void peek_elsewhere(void)
+{
+    set(SO_PEEK_OFF, 1000);
+}
+
+static void take_no_descriptor(void)
+{
+    int off = 0;
+
+    /* Linux 6.16; before there is nothing to refuse it with. */
+    setsockopt(box.reader, SOL_SOCKET, 83, &off, sizeof(off));
+}
+
+static void drop_all(void)
+{
+    struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+    struct sock_fprog filter = { .len = 1, .filter = &none };
+
+    if (setsockopt(box.reader, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
+                   sizeof(filter)) < 0) {
+        _exit(1);
+    }
+}
+
+static void drop_all_for_ever(void)
+{
+    drop_all();
+    set(SO_LOCK_FILTER, 1);
+}
+
 static void expect_ours(void)
 {
     struct stat found, put;
@@ -139,12 +177,29 @@ START_TEST(parent_notices_that_it_was_emptied)
 }
 END_TEST
 
-START_TEST(senders_are_named_whoever_has_asked_for_silence)
+static void (*const options[])(void) = { hide_senders, peek_elsewhere,
+                                         take_no_descriptor, drop_all };
+
+START_TEST(what_heirs_set_is_undone)
 {
-    as_heir(hide_senders);
+    as_heir(options[_i]);
     ck_assert_int_eq(mailbox_put(&box, ours[0]), 0);
-    as_heir(hide_senders);
+    as_heir(options[_i]);
     expect_ours();
+    as_heir(options[_i]);
+    as_heir(drain);
+    ck_assert_int_eq(mailbox_keep(&box, ours[0]), 1);
+    expect_ours();
+}
+END_TEST
+
+START_TEST(what_cannot_be_undone_is_told)
+{
+    ck_assert_int_eq(mailbox_put(&box, ours[0]), 0);
+    as_heir(drop_all_for_ever);
+    expect_ours();
+    ck_assert_int_eq(mailbox_keep(&box, ours[0]), -EPERM);
+    ck_assert_int_eq(mailbox_put(&box, ours[0]), -EPERM);
 }
 END_TEST
 
@@ -168,7 +223,9 @@ int main(void)
     tcase_add_test(c, what_was_put_is_found_again_and_again);
     tcase_add_test(c, what_others_put_in_front_is_passed_over);
     tcase_add_test(c, parent_notices_that_it_was_emptied);
-    tcase_add_test(c, senders_are_named_whoever_has_asked_for_silence);
+    tcase_add_loop_test(c, what_heirs_set_is_undone, 0,
+                        sizeof(options) / sizeof(*options));
+    tcase_add_test(c, what_cannot_be_undone_is_told);
     tcase_add_test(c, one_that_was_shut_down_is_told);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);

@@ -5,6 +5,10 @@ inherited from the httpd parent, without having been executed anew.
 GET /try    uses every socket of our kind, as client and as server; answers with
             what came of it
 GET /occupy empties every socket of our kind and puts offers of its own there
+GET /steal  for 2 s takes whatever arrives at such a socket, and uses it
+GET /stolen what came of that
+GET /shut   shuts all of them down
+GET /mute   has the kernel drop, for ever, what is sent to any of them
 GET /wait   whether anybody has spoken to the sockets that /try planted
 """
 
@@ -14,6 +18,8 @@ import os
 import select
 import socket
 import struct
+import threading
+import time
 
 PATIENCE_S = 0.4
 HELLO = struct.pack("=BBHII", 1, 1, 0, 1, 0)
@@ -117,6 +123,49 @@ def occupy_all():
     return taken
 
 
+class Thief(threading.Thread):
+    """Takes the answers that are meant for httpd's children."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.got = []
+        self.start()
+
+    def run(self):
+        mine = [sock for _, sock in unix_sockets()]
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            for sock in select.select(mine, [], [], 0.1)[0]:
+                try:
+                    self.got += [speak(fd) for fd in receive(sock)[1]]
+                except OSError:
+                    mine.remove(sock)
+        for sock in mine:
+            sock.close()
+
+
+def shut_all():
+    done = 0
+    for _, sock in unix_sockets():
+        with sock:
+            sock.shutdown(socket.SHUT_RDWR)
+            done += 1
+    return done
+
+
+def mute_all():
+    """SO_ATTACH_FILTER and SO_LOCK_FILTER, unknown to Python."""
+    drop = array.array("B", struct.pack("=HBBI", 0x06, 0, 0, 0))
+    program = struct.pack("@HP", 1, drop.buffer_info()[0])
+    done = 0
+    for _, sock in unix_sockets():
+        with sock:
+            sock.setsockopt(socket.SOL_SOCKET, 26, program)
+            sock.setsockopt(socket.SOL_SOCKET, 44, 1)
+            done += 1
+    return done
+
+
 def heard():
     """What the planted sockets were told."""
     ready = select.select(planted, [], [], PATIENCE_S)[0] if planted else []
@@ -129,13 +178,24 @@ def heard():
     return [word for word in words if word]
 
 
+def steal():
+    global thief
+    thief = Thief()
+
+
+def stolen():
+    thief.join()
+    return thief.got
+
+
+ACTIONS = {"/try": try_all, "/occupy": lambda: {"taken": occupy_all()},
+           "/steal": steal, "/stolen": stolen, "/shut": shut_all,
+           "/mute": mute_all,
+           "/wait": lambda: {"heard": heard(), "planted": len(planted)}}
+
+
 def application(environ, start_response):
-    if environ["PATH_INFO"] == "/try":
-        result = try_all()
-    elif environ["PATH_INFO"] == "/occupy":
-        result = {"taken": occupy_all()}
-    else:
-        result = {"heard": heard(), "planted": len(planted)}
+    result = ACTIONS[environ["PATH_INFO"]]()
     body = json.dumps({"uid": os.getuid(), "result": result}).encode()
     start_response("200 OK", [("Content-Type", "application/json"),
                               ("Content-Length", str(len(body)))])
