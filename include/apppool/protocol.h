@@ -49,6 +49,9 @@ struct wire_header {
  * keep the flags of their template, DEFINE_DYNAMIC too. */
 #define FIRST_ADOPTED UINT32_C(0x80000000)
 
+/* So many at a time. The engine forgets some that nobody uses for new ones. */
+#define MAX_ADOPTED 4096
+
 /*
  * Fields: id, name, kind, greatest length for BYTES, meaning.
  * TEXT is BYTES without NUL; LIST is texts that each end in NUL.
@@ -360,7 +363,8 @@ enum watch_seen {
     X(108, GREETED, FROM_ENGINE, F(CLIENT) | F(LEASES), F(GENERATION), 0, 0,  \
       "what its HELLO said, for the next engine; no answer")                  \
     X(109, FORGET, FROM_ENGINE, F(APP), 0, 0, 0,                              \
-      "no process, no client and no generation uses it; no answer")           \
+      "no process, no client and no generation uses it; or an adopted one"    \
+      " has to make room; no answer")           \
     /* engine -> master -> watcher */                                         \
     X(111, WATCH, FROM_ENGINE | FROM_MASTER, F(APP) | F(NUMBER), 0, 0, 0,     \
       "look at its restart files once a second: enum watch_how; no answer")   \

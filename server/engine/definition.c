@@ -18,6 +18,9 @@
 
 #define SECONDS INT64_C(1000000)
 
+/* How many adopted ones go when there is no room for another. */
+#define FORGOTTEN_AT_ONCE 256
+
 /* What a library user's applications have; DIRECTIVES' defaults otherwise. */
 enum {
     DEFAULT_MIN_INSTANCES = 1,
@@ -111,6 +114,7 @@ static struct definition *definition_new(struct engine *engine,
     TAILQ_INIT(&d->restart_waits);
     LIST_INIT(&d->leases);
     apr_hash_set(engine->definitions, &d->number, sizeof d->number, d);
+    engine->n_adopted += d->number >= FIRST_ADOPTED;
     return d;
 }
 
@@ -181,6 +185,7 @@ void definition_on_define(struct engine *engine, struct wire_message *m)
 static void definition_free(struct engine *engine, struct definition *d)
 {
     apr_hash_set(engine->definitions, &d->number, sizeof d->number, NULL);
+    engine->n_adopted -= d->number >= FIRST_ADOPTED;
     admin_refuse_restarts(d);
     lease_definition_gone(d);
     fd_close(&d->log_fd);
@@ -239,6 +244,63 @@ static char *adoption_key(const struct wire_message *get)
     return key;
 }
 
+static void adoption_free(struct engine *engine, struct adoption *adoption)
+{
+    apr_hash_set(engine->adoptions, adoption->key, APR_HASH_KEY_STRING, NULL);
+    free(adoption->key);
+    free(adoption);
+}
+
+/* No process, and nobody who waits for one. */
+static bool is_unused(const struct definition *d)
+{
+    struct core_app_view view = { .waiting = 0 };
+
+    if (d->app != NULL) {
+        core_app_view(d->app, &view);
+    }
+    return d->n_processes == 0 && view.waiting == 0 &&
+           TAILQ_EMPTY(&d->restart_waits);
+}
+
+static void forget_unused(struct engine *engine)
+{
+    unsigned left = FORGOTTEN_AT_ONCE;
+
+    for (apr_hash_index_t *i = apr_hash_first(NULL, engine->definitions);
+         i != NULL && left > 0; i = apr_hash_next(i)) {
+        struct definition *d = apr_hash_this_val(i);
+
+        if (d->number >= FIRST_ADOPTED && is_unused(d)) {
+            core_app_remove(&d->app, engine_now(engine));
+            link_forget(engine, d->number);
+            definition_free(engine, d);
+            left--;
+        }
+    }
+}
+
+/* A client may invent roots, and ways to name one, without end: those that are
+ * in use stay, and what is known of others is asked for again. */
+static void make_room(struct engine *engine)
+{
+    if (apr_hash_count(engine->adoptions) < MAX_ADOPTED &&
+        engine->n_adopted < MAX_ADOPTED) {
+        return;
+    }
+    for (apr_hash_index_t *i = apr_hash_first(NULL, engine->adoptions);
+         i != NULL; i = apr_hash_next(i)) {
+        struct adoption *adoption = apr_hash_this_val(i);
+
+        if (adoption->definition != NULL) {
+            adoption_free(engine, adoption);
+        }
+    }
+    if (engine->n_adopted >= MAX_ADOPTED) {
+        forget_unused(engine);
+    }
+}
+
 struct adoption *definition_adopt(struct engine *engine,
                                   const struct wire_message *get)
 {
@@ -254,6 +316,7 @@ struct adoption *definition_adopt(struct engine *engine,
         free(key);
         return adoption;
     }
+    make_room(engine);
     adoption = calloc(1, sizeof *adoption);
     if (adoption == NULL) {
         abort();
@@ -277,13 +340,6 @@ static struct adoption *adoption_by_id(struct engine *engine, uint32_t id)
         }
     }
     return NULL;
-}
-
-static void adoption_free(struct engine *engine, struct adoption *adoption)
-{
-    apr_hash_set(engine->adoptions, adoption->key, APR_HASH_KEY_STRING, NULL);
-    free(adoption->key);
-    free(adoption);
 }
 
 void definition_on_adopted(struct engine *engine, struct wire_message *m)

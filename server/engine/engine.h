@@ -75,6 +75,7 @@ struct engine {
     uint32_t epoch;           /* our own; see EPOCH in protocol.h */
     int log_fd;               /* the generation's; owned; -1: standard error */
     uint32_t child_uid;       /* httpd's User; UINT32_MAX: not told */
+    unsigned n_adopted;       /* of the definitions */
     uint32_t adoption_id;     /* last request id of an ADOPT */
     uint32_t probe_id;        /* last slot number of a probe */
     struct core_limits limits;

@@ -12,10 +12,6 @@
 #include "engine_link.h"
 #include "socket.h"
 
-/* Each costs a few KiB until its template goes: a client that invents roots
- * comes to an end here. */
-#define MAX_ADOPTED 4096
-
 enum field_kind { KIND_U32, KIND_U64, KIND_TEXT, KIND_LIST, KIND_BYTES };
 
 static const enum field_kind field_kinds[FIELD_COUNT] = {

@@ -355,13 +355,17 @@ static void sweep_adopted(struct master *m)
     }
 }
 
+static bool is_named(const struct master *m, const struct definition *d)
+{
+    return d->number < FIRST_ADOPTED && (d->generation == m->current.number ||
+                                         d->generation == m->coming.number);
+}
+
 void config_on_forget(struct master *m, struct wire_message *msg)
 {
     struct definition *d = config_find(m, wire_get_u32(msg, FIELD_APP, 0));
 
-    if (d != NULL && d->number < FIRST_ADOPTED &&
-        d->generation != m->current.number &&
-        d->generation != m->coming.number && !process_uses(m, d->number)) {
+    if (d != NULL && !is_named(m, d) && !process_uses(m, d->number)) {
         definition_free(m, d);
     }
 }

@@ -126,6 +126,42 @@ START_TEST(a_second_session_needs_no_connection_and_no_descriptor)
 }
 END_TEST
 
+static void get_by_root(uint32_t id, const char *root)
+{
+    struct wire_message out;
+
+    begin(&out, MSG_GET, id);
+    wire_put_text(&out, FIELD_ROOT, root);
+    finish(channel, &out);
+}
+
+/* A client that invents roots gets no other one out of the pool server. */
+START_TEST(roots_that_nobody_uses_make_room_for_new_ones)
+{
+    uint32_t process, slot;
+    int app = get_session(&process, &slot);
+    unsigned forgotten = 0;
+
+    for (uint32_t i = 1; i < MAX_ADOPTED; i++) {
+        ck_assert_int_eq(wire_wait_writable(master, PATIENCE_MS), 1);
+        tell_define(APP + i);
+    }
+    ask(MSG_PING, 5); /* is answered when these have been read */
+    expect(channel, FROM_ENGINE, MSG_PONG);
+    get_by_root(6, "/srv/another");
+    do {
+        ck_assert_int_eq(wire_wait_readable(master, PATIENCE_MS), 1);
+        ck_assert_int_eq(wire_receive(master, &m, FROM_ENGINE, NULL), 1);
+        forgotten += wire_type(&m) == MSG_FORGET;
+        ck_assert(wire_type(&m) != MSG_FORGET ||
+                  wire_get_u32(&m, FIELD_APP, 0) != APP);
+    } while (wire_type(&m) != MSG_ADOPT);
+    ck_assert_uint_gt(forgotten, 0);
+    give_back(slot, MSG_RETURN);
+    fd_close(&app);
+}
+END_TEST
+
 START_TEST(a_return_that_comes_twice_changes_nothing)
 {
     uint32_t process, slot;
@@ -555,6 +591,7 @@ int main(void)
         an_unconfigured_server_takes_limits_from_any_client);
     ADD(suite, "sessions", setup_greeted,
         a_first_get_adopts_spawns_connects_and_offers,
+        roots_that_nobody_uses_make_room_for_new_ones,
         a_second_session_needs_no_connection_and_no_descriptor,
         a_return_that_comes_twice_changes_nothing,
         a_dirty_session_keeps_the_process_until_a_probe_is_accepted,

@@ -4,6 +4,7 @@
  */
 #include <check.h>
 #include <grp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -307,6 +308,35 @@ START_TEST(with_a_configuration_only_templates_adopt)
 }
 END_TEST
 
+/* A root of that number; of the definition, 0: refused. */
+static uint32_t adopt_numbered(unsigned n, bool is_new)
+{
+    char root[32];
+
+    snprintf(root, sizeof(root), "/srv/x%u", n);
+    world_say(MSG_ADOPT, FIELD_APP, 0, FIELD_ROOT, root, 0);
+    if (is_new) {
+        world_expect(MSG_DEFINE);
+    }
+    world_expect(MSG_ADOPTED);
+    ck_assert(wire_has(&world.in, FIELD_NUMBER) == is_new);
+    return field(FIELD_NUMBER);
+}
+
+START_TEST(roots_that_clients_name_have_a_bound_and_make_room)
+{
+    uint32_t first = adopt_numbered(0, true);
+
+    for (unsigned n = 1; n < MAX_ADOPTED; n++) {
+        adopt_numbered(n, true);
+    }
+    adopt_numbered(MAX_ADOPTED, false);
+    world_say(MSG_FORGET, FIELD_APP, first, 0);
+    adopt_numbered(MAX_ADOPTED, true);
+    adopt_numbered(0, false);
+}
+END_TEST
+
 static TCase *add_case(Suite *suite, const char *name)
 {
     TCase *c = tcase_create(name);
@@ -340,6 +370,8 @@ int main(void)
     tcase_add_test(configuring, engines_user_cannot_be_httpds);
     tcase_add_test(adopting, root_is_adopted_once_for_each_way_to_run_it);
     tcase_add_test(adopting, with_a_configuration_only_templates_adopt);
+    tcase_add_test(adopting,
+                   roots_that_clients_name_have_a_bound_and_make_room);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
