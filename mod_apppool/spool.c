@@ -2,13 +2,12 @@
 /*
  * spool.c - memory and file behind a struct spool.
  *
- * The descriptor here is used with pread and pwrite only. Buckets get copies
- * of it: httpd's filters take ownership of a bucket's file when they set it
- * aside, and close it when they have sent it.
+ * The descriptor here is used with pread and pwrite only. Buckets get files of
+ * their own: httpd's filters take ownership of a bucket's file when they set it
+ * aside, and it is closed with the pool that they keep it in.
  */
 #include "spool.h"
 
-#include <apr_portable.h>
 #include <apr_strings.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -166,38 +165,46 @@ apr_status_t spool_peek(const struct spool *spool, apr_off_t offset,
     return APR_SUCCESS;
 }
 
-static apr_status_t close_copy(void *file)
+/*
+ * A bucket with a file of its own: whoever sets it aside takes the file along,
+ * and a second bucket of the same would be left without. It is opened anew, not
+ * copied and put into an apr_file_t: such a one nobody closes any more once it
+ * has been set aside (APR_FOPEN_NOCLEANUP).
+ */
+static apr_status_t pass_piece(const struct spool *spool, apr_off_t from,
+                               apr_size_t len, apr_bucket_brigade *brigade,
+                               apr_pool_t *p)
 {
-    return apr_file_close(file);
+    char path[40];
+    apr_file_t *file;
+    apr_bucket *bucket;
+    apr_status_t rv;
+
+    apr_snprintf(path, sizeof(path), "/proc/self/fd/%d", spool->fd);
+    rv = apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_BINARY,
+                       APR_FPROT_OS_DEFAULT, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    bucket = apr_bucket_file_create(file, from, len, p, brigade->bucket_alloc);
+    apr_bucket_file_enable_mmap(bucket, 0);
+    APR_BRIGADE_INSERT_TAIL(brigade, bucket);
+    return APR_SUCCESS;
 }
 
 static apr_status_t pass_file(const struct spool *spool, apr_off_t from,
                               apr_off_t to, apr_bucket_brigade *brigade,
                               apr_pool_t *p)
 {
-    int fd = fcntl(spool->fd, F_DUPFD_CLOEXEC, 3);
-    apr_file_t *file = NULL;
-    apr_status_t rv;
+    apr_status_t rv = APR_SUCCESS;
 
-    if (fd < 0) {
-        return errno;
-    }
-    rv = apr_os_file_put(&file, &fd, APR_FOPEN_READ | APR_FOPEN_BINARY, p);
-    if (rv != APR_SUCCESS) {
-        close(fd);
-        return rv;
-    }
-    apr_pool_cleanup_register(p, file, close_copy, apr_pool_cleanup_null);
-    while (from < to) {
+    while (from < to && rv == APR_SUCCESS) {
         apr_off_t len = to - from < BUCKET_MAX ? to - from : BUCKET_MAX;
-        apr_bucket *bucket = apr_bucket_file_create(
-            file, from, (apr_size_t)len, p, brigade->bucket_alloc);
 
-        apr_bucket_file_enable_mmap(bucket, 0);
-        APR_BRIGADE_INSERT_TAIL(brigade, bucket);
+        rv = pass_piece(spool, from, (apr_size_t)len, brigade, p);
         from += len;
     }
-    return APR_SUCCESS;
+    return rv;
 }
 
 apr_status_t spool_pass(const struct spool *spool, apr_off_t from,

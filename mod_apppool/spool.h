@@ -46,7 +46,7 @@ apr_status_t spool_peek(const struct spool *spool, apr_off_t offset,
 
 /*
  * Append the bytes from..to to a brigade: memory as transient buckets, the file
- * as file buckets of a descriptor of their own, which lives in p.
+ * as file buckets, each with an open file of its own in p.
  */
 apr_status_t spool_pass(const struct spool *spool, apr_off_t from,
                         apr_off_t to, apr_bucket_brigade *brigade,

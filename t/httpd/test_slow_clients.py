@@ -163,6 +163,30 @@ def spooled(h):
     return sizes
 
 
+def read_late(h, target):
+    """Reads nothing before the only process has done its part."""
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        s.settimeout(30)
+        s.connect(h.address)
+        s.sendall(b"GET %s HTTP/1.0\r\nHost: flows.test\r\n\r\n"
+                  % target.encode())
+        eventually(lambda: spooled(h))
+        assert h.site.get("/pid").status == 200
+        size = 0
+        while data := s.recv(MIB):
+            size += len(data)
+    return size
+
+
+@pytest.mark.all_mpms
+def test_what_was_kept_for_a_slow_reader_goes_with_its_response(one):
+    """httpd's core takes the file over and closes it when all is sent."""
+    for _ in range(3):
+        assert read_late(one, "/large?mib=8") > 8 * MIB
+    eventually(lambda: not spooled(one))
+
+
 def peak_mib(proc):
     status = Path(f"/proc/{proc.pid}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
