@@ -373,6 +373,9 @@ void lend_client_gone(struct client *client)
             continue;
         }
         slot_free(slot); /* the master revokes all of a client's at once */
+        if (running->core == NULL) {
+            continue; /* the master ends before START: the core knows nothing */
+        }
         if (in_doubt) {
             end_dirty(engine, running);
         } else if (lent) {

@@ -264,6 +264,22 @@ START_TEST(what_a_process_speaks_is_known_from_its_first_report)
 }
 END_TEST
 
+START_TEST(master_that_ends_before_start_ends_an_engine_with_kept_sessions)
+{
+    struct wire_message out;
+
+    tell_old_definition(APP, 7, TYPE_AUTO);
+    tell_generation(7);
+    tell_old_process(5);
+    tell_old_client(7);
+    begin(&out, MSG_SLOT_KEPT, 0);
+    wire_put_u32(&out, FIELD_CLIENT, CLIENT);
+    wire_put_u32(&out, FIELD_SLOT, 3);
+    wire_put_u32(&out, FIELD_PROCESS, 5);
+    finish(master, &out);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine: takeover");
@@ -289,6 +305,8 @@ int main(void)
     tcase_add_test(tcase,
                    a_process_of_before_is_lent_when_it_has_accepted_a_probe);
     tcase_add_test(tcase, what_an_engine_before_was_asked_is_not_answered);
+    tcase_add_test(
+        tcase, master_that_ends_before_start_ends_an_engine_with_kept_sessions);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
