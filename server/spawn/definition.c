@@ -28,6 +28,13 @@ static size_t read_all(const struct spawn *spawn, char *to, size_t size)
     return len;
 }
 
+static _Noreturn void refuse(const struct spawn *spawn, enum wire_type type,
+                             const char *why)
+{
+    spawn_fail(spawn, "The definition's %s is not valid: %s.",
+               wire_type_name(type), why);
+}
+
 static size_t load(const struct spawn *spawn, struct wire_message *m,
                    enum wire_type type, const char *bytes, size_t len)
 {
@@ -41,8 +48,7 @@ static size_t load(const struct spawn *spawn, struct wire_message *m,
         why = "it is of another kind";
     }
     if (n <= 0) {
-        spawn_fail(spawn, "The definition's %s is not valid: %s.",
-                   wire_type_name(type), why);
+        refuse(spawn, type, why);
     }
     return (size_t)n;
 }
@@ -59,6 +65,9 @@ void definition_read(struct spawn *spawn)
     used = load(spawn, &spawn->rules, MSG_CONFIGURE, bytes, len);
     load(spawn, &spawn->define, MSG_DEFINE, bytes + used, len - used);
     free(bytes);
+    if (wire_get_u32(&spawn->define, FIELD_TYPE, TYPE_AUTO) > TYPE_COMMAND) {
+        refuse(spawn, MSG_DEFINE, "its type is unknown");
+    }
 }
 
 bool definition_is_from_client(const struct spawn *spawn)

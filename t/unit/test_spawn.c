@@ -888,6 +888,17 @@ START_TEST(damaged_definition_is_an_error)
 }
 END_TEST
 
+START_TEST(type_that_nobody_knows_is_an_error)
+{
+    wire_put_text(&define, FIELD_ROOT, root);
+    wire_put_u32(&define, FIELD_TYPE, TYPE_COMMAND + 1);
+    make_file("app.js");
+    wire_put_text(&define, FIELD_STARTUP_FILE, "app.js");
+    run();
+    assert_error("DEFINE is not valid: its type is unknown");
+}
+END_TEST
+
 static TCase *add_case(Suite *suite, const char *name)
 {
     TCase *c = tcase_create(name);
@@ -952,6 +963,7 @@ int main(void)
     tcase_add_test(wrong, front_controller_that_is_not_there_is_named);
     tcase_add_test(wrong, application_does_not_outlive_a_master_that_has_gone);
     tcase_add_test(wrong, damaged_definition_is_an_error);
+    tcase_add_test(wrong, type_that_nobody_knows_is_an_error);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
