@@ -183,7 +183,18 @@ static struct engine *engine_new(apr_pool_t *pool)
     return engine;
 }
 
-static void engine_free(struct engine *engine)
+struct engine *engine_open(apr_pool_t *pool, int link)
+{
+    struct engine *engine = engine_new(pool);
+
+    if (engine == NULL || link_open(engine, link) < 0) {
+        return NULL;
+    }
+    engine->look = loop_timer_add(engine->loop, LOOK_US, on_look, engine);
+    return engine;
+}
+
+void engine_close(struct engine *engine)
 {
     engine->ending = true;
     loop_timer_cancel(&engine->tick);
@@ -213,15 +224,14 @@ int engine_main(void)
         return 1;
     }
     pool = memory_root();
-    engine = engine_new(pool);
-    if (engine == NULL || link_open(engine, LINK_FD) < 0) {
+    engine = engine_open(pool, LINK_FD);
+    if (engine == NULL) {
         log_error("the engine cannot start: %s", strerror(errno));
         return 1;
     }
-    engine->look = loop_timer_add(engine->loop, LOOK_US, on_look, engine);
     confine();
     loop_run(engine->loop);
-    engine_free(engine);
+    engine_close(engine);
     apr_pool_destroy(pool);
     apr_terminate();
     return 0;

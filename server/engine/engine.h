@@ -97,6 +97,13 @@ struct engine {
 /* Run as the engine; fd 3 is the link. Returns the exit status. */
 int engine_main(void);
 
+/*
+ * The same for who turns the loop himself (a test). link: borrowed. NULL: the
+ * system refuses (errno). engine_close() ends all but the pool and the link.
+ */
+struct engine *engine_open(apr_pool_t *pool, int link);
+void engine_close(struct engine *engine);
+
 /* Now, microseconds, monotonic. */
 int64_t engine_now(const struct engine *engine);
 

@@ -1,0 +1,207 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the seeds that are made of messages: corpus/engine, corpus/spawn.
+
+Numbers of messages, fields and steps are read where they are defined.
+"""
+
+import re
+import struct
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CORPUS = HERE / "corpus"
+PROTOCOL = (HERE / "../../include/apppool/protocol.h").read_text()
+FIELDS, MESSAGES = (
+    {name: int(number) for number, name in
+     re.findall(r"X\((\d+),\s*(\w+),", part)}
+    for part in re.search(r"#define WIRE_FIELDS(.*?)enum wire_field"
+                          r".*?#define WIRE_MESSAGES(.*?)enum wire_type",
+                          PROTOCOL, re.S).groups())
+KINDS = dict(re.findall(r"X\(\d+,\s*(\w+),\s*(\w+),", PROTOCOL))
+
+
+def steps(header):
+    text = re.search(r"\{(.*?)\}", (HERE / header).read_text(), re.S)[1]
+    return {name: i for i, name in enumerate(re.findall(r"STEP_(\w+)", text))}
+
+
+STEPS = steps("engine_reader.h")
+
+
+def number(value):
+    return bytes([value]) if value < 240 else struct.pack("<BI", 240, value)
+
+
+def value_of(name, value):
+    """As input_fields() takes it."""
+    if KINDS[name] == "U32":
+        return number(value)
+    if KINDS[name] == "U64":
+        return number(value >> 32) + number(value & 0xffffffff)
+    return bytes([len(value)]) + value
+
+
+def fields(**values):
+    return bytes([len(values)]) + b"".join(
+        bytes([FIELDS[name]]) + value_of(name, value)
+        for name, value in values.items())
+
+
+def step(name, *parts):
+    return bytes([STEPS[name]]) + b"".join(
+        bytes([part]) if isinstance(part, int) else part for part in parts)
+
+
+def say(message, request=1, client=0, channel=0, **values):
+    return step("MESSAGE", client, channel, MESSAGES[message], request,
+                fields(**values))
+
+
+def long(text):
+    return struct.pack("<H", len(text)) + text
+
+
+def report(process, text):
+    return step("REPORT", process, long(text))
+
+
+HELLO = step("START", 0) + step("CLIENT", 0) + say("HELLO", LEASES=1)
+DIRECT = step("DEFINE", fields(SPAWN_METHOD=2, MAX_REQUESTS=2))
+SMART = step("DEFINE", fields(SPAWN_METHOD=1, MIN_INSTANCES=2))
+WSGI = b"SPAWN type=2 uid=5 user=games"
+UP = report(0, WSGI) + report(0, b"READY")
+ACCEPT, HAND_OVER, RELEASE, BREAK = 2, 4, 5, 7
+SERVED = HELLO + DIRECT + say("GET", APP=1) + UP
+ADMIN = step("CLIENT", 1) + say("HELLO", client=1)
+
+ENGINE = {
+    "served": SERVED + step("SLOT", 0, 0, ACCEPT) + say("STATUS", 3)
+              + step("SLOT", 0, 0, RELEASE) + step("TIME", 11)
+              + say("GET", 4, APP=1),
+    "returned": SERVED + step("SLOT", 0, 0, ACCEPT) + step("SLOT", 0, 0, BREAK)
+                + say("RETURN", SLOT=0) + step("TIME", 22),
+    "dirty": SERVED + step("SLOT", 0, 0, ACCEPT) + step("SLOT", 0, 0, BREAK)
+             + say("CLOSED", SLOT=0) + step("TIME", 12),
+    "lost": SERVED + step("SLOT", 0, 0, ACCEPT) + step("SLOT", 0, 0, BREAK)
+            + step("TIME", 11) + step("TIME", 11),
+    "tunnel": SERVED + step("SLOT", 0, 0, ACCEPT)
+              + say("UPGRADED", SLOT=0, SLOT_GENERATION=0) + step("TIME", 12),
+    "crash": SERVED + step("SLOT", 0, 0, ACCEPT) + step("GONE", 0, b"\x0b\0"),
+    "failed": HELLO + DIRECT + say("GET", APP=1) + report(0, WSGI)
+              + report(0, b"STEP loads <wsgi.py>")
+              + report(0, b"ENV PATH=/bin\nSECRET=********\n")
+              + step("PRINT", 0, long(b"Traceback\nNo module named x\xff\n"))
+              + report(0, b"ERROR ModuleNotFoundError\n  line 1\n")
+              + report(0, b"FAILED again") + step("GONE", 0, b"\0\1")
+              + say("GET", 4, APP=1) + say("STATUS", 5),
+    "patience": HELLO + DIRECT + say("GET", APP=1) + step("TIME", 17)
+                + step("TIME", 14) + say("STATUS", 5),
+    "odd": HELLO + DIRECT + say("GET", APP=1)
+           + report(0, b"SPAWN type=9 uid=x") + report(0, b"SPAWN ")
+           + report(0, b"READY 7") + report(0, b"") + report(0, b"ERROR "),
+    "fork": HELLO + SMART + say("GET", APP=1)
+            + report(0, b"SPAWN type=1 uid=5 user=games") + report(0, b"READY")
+            + report(1, b"READY 0") + report(2, b"READY 1")
+            + step("GONE", 0, b"\0\0"),
+    "useless": HELLO + SMART + say("GET", APP=1)
+               + report(0, b"SPAWN type=4 uid=5 user=games")
+               + step("GONE", 0, b"\0\0") + report(0, b"READY"),
+    "command": HELLO + DIRECT + say("GET", APP=1)
+               + report(0, b"SPAWN type=7 uid=5 user=games"),
+    "adopted": HELLO + say("GET", ROOT=b"/srv/b") + report(0, WSGI)
+               + say("CANCEL", 1) + step("TIME", 20),
+    "refuses": HELLO + DIRECT + step("REFUSES") + say("GET", APP=1) + UP
+               + say("STATUS", 9),
+    "notes": SERVED + step("SLOT", 0, 0, ACCEPT)
+             + step("NOTE", 0, 0, b"\x08\0", b"\x08" + b"\1" * 8)
+             + step("NOTE", 0, 0, b"\xa0\0", b"\x60" + b"\xff\"</" * 24)
+             + say("STATUS", 3) + step("TIME", 10),
+    "word": SERVED + step("WORD", 0, 0, b"\xff" * 8) + step("TIME", 10)
+            + step("WORD", 0, 0, b"\0" * 8) + step("TIME", 11),
+    "admin": SERVED + ADMIN + say("SET_MAX", 2, client=1, NUMBER=1)
+             + say("SET_MAX_IDLE_TIME", 3, client=1, NUMBER=9)
+             + say("GET_COUNT", 4, client=1) + say("GET_ACTIVE", 5, client=1)
+             + say("BACKTRACE", 6, client=1, PID=1001)
+             + step("PRINT", 0, long(b"Thread 1\n"))
+             + say("DRAIN", 7, client=1, NUMBER=1) + step("TIME", 12)
+             + say("DETACH_PROCESS", 8, client=1, PID=1001)
+             + say("RESTART", 9, client=1, ROOT=b"/srv/a")
+             + say("CLEAR", 10, client=1) + say("CONFIG", 11, client=1),
+    "channels": HELLO + say("OPEN_CHANNEL", 2) + say("PING", 3, channel=1)
+                + step("CLOSE", 0, 1) + step("CLOSE", 0, 0),
+    "generations": step("COMMIT", 2, 9, 2, fields(MAX_WAITING=1, ACTIONS=1))
+                   + DIRECT + HELLO + say("GET", APP=1)
+                   + step("COMMIT", 2, 9, 2, fields()) + step("TIME", 10),
+    "restart": SERVED + step("SEEN", number(1), 1) + report(1, WSGI)
+               + report(1, b"READY") + step("SEEN", number(1), 2)
+               + step("SEEN", number(1), 4),
+    "takeover": step("COMMIT", 2, 9, 2, fields()) + DIRECT
+                + step("CLIENT", 2) + step("KNOWN", number(1), 1)
+                + step("KNOWN", number(1), 0) + report(0, WSGI)
+                + step("KEPT", 0, 3, 0) + step("WORD", 0, 3, b"\0" * 7 + b"\3")
+                + step("KEPT", 0, 4, 1) + step("WORD", 0, 7, b"\1" * 8)
+                + step("START", 1) + step("TIME", 6)
+                + say("GET", 2, APP=1, AGE_US=5000) + step("TIME", 6),
+    "untold": DIRECT + step("CLIENT", 2) + step("KNOWN", number(1), 1)
+              + step("KEPT", 0, 3, 0),
+    "stop": SERVED + step("STOP") + say("GET", 4, APP=1) + step("TIME", 13)
+            + step("GONE", 0, b"\0\0"),
+}
+
+# Options of spawn_reader.h.
+PRELOAD, PORT, KEEP, PLAIN, RAW = 1, 2, 4, 8, 16
+DEFAULTS = fields()
+
+
+def spawn(options, define, configure=DEFAULTS):
+    return bytes([options]) + configure + define
+
+
+SPAWN = {
+    "command": spawn(0, fields(COMMAND=b"bin/serve\0--port\0$PORT\0")),
+    "port": spawn(PORT, fields(COMMAND=b"serve\0-p$PORT,$PORT\0", PROTOCOL=3)),
+    "none": spawn(0, fields()),
+    "fastcgi": spawn(PLAIN, fields(COMMAND=b"a\0", PROTOCOL=3)),
+    "variables": spawn(0, fields(
+        COMMAND=b"a\0", ENVIRONMENT=b"staging",
+        SETENV=b"A=1\0A=2\0USER=root\0LOGNAME=\0=\0B\0PATH=/x\0API_TOKEN=x\0"
+               b"DATABASE_URL=db://u:pw@host/x\0"),
+        fields(INHERITED_ENV=b"TZ=UTC\0TMPDIR=/t\0", ENVIRONMENT=b"test")),
+    "kept": spawn(KEEP, fields(COMMAND=b"a\0"), fields(GENERATION=0)),
+    "php": spawn(PRELOAD, fields(TYPE=6, SPAWN_METHOD=1,
+                                 SETENV=b"LD_PRELOAD=/x.so\0")),
+    "interpreter": spawn(PLAIN, fields(
+        TYPE=2, STARTUP_FILE=b"/etc/passwd", THREADS=5, BASE_URI=b"/shop",
+        INTERPRETERS=b"PoolRuby=/usr/bin/ruby\0PoolPython=/opt/py\0")),
+    "by-name": spawn(PRELOAD, fields(TYPE=0, STARTUP_FILE=b"/etc/passwd")),
+    "search": spawn(0, fields(TYPE=0)),
+    "node": spawn(PRELOAD, fields(TYPE=4, STARTUP_FILE=b"/etc/passwd")),
+    "user": spawn(0, fields(COMMAND=b"a\0", USER=b"daemon", GROUP=b"daemon")),
+    "root": spawn(0, fields(COMMAND=b"a\0", USER=b"root")),
+    "lowest": spawn(0, fields(COMMAND=b"a\0", LOWER=0, LOWEST_USER=b"daemon")),
+    "isolation": spawn(0, fields(
+        COMMAND=b"a\0", ISOLATION=b"tmp ipc files signals memory=64 cpu=50 "
+                                  b"pids=9 cgroup=/sys/fs/cgroup/x")),
+    "isolation-odd": spawn(0, fields(COMMAND=b"a\0", ISOLATION=b"pids=0x1")),
+    "link": spawn(0, fields(COMMAND=b"a\0", ROOT=b"/usr/share", FLAGS=16)),
+    "template": spawn(0, fields(COMMAND=b"a\0", ROOT=b"/usr/lib", FLAGS=8),
+                      fields(ALLOW_ROOTS=b"/srv/*\0/usr/*\0")),
+    "outside": spawn(0, fields(COMMAND=b"a\0", ROOT=b"/proc/self/root",
+                               FLAGS=8), fields(ALLOW_ROOTS=b"/usr/*\0")),
+    "missing": spawn(0, fields(ROOT=b"/srv/nobody/public")),
+    "relative": spawn(0, fields(ROOT=b"srv")),
+    "unknown-type": spawn(0, fields(TYPE=200, STARTUP_FILE=b"/etc/passwd")),
+    "raw": bytes([RAW]) + bytes([1, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+}
+
+
+def main():
+    for name, seeds in (("engine", ENGINE), ("spawn", SPAWN)):
+        (CORPUS / name).mkdir(parents=True, exist_ok=True)
+        for seed, data in seeds.items():
+            (CORPUS / name / seed).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()
