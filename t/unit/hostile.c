@@ -14,6 +14,7 @@
 
 int hostile_rendezvous = -1;
 const char *hostile_folder = "";
+pid_t hostile_victims[3];
 
 void hostile_must(bool ok, const char *what, int line)
 {

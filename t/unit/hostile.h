@@ -11,6 +11,7 @@
 #include "message.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #define HOSTILE_PATIENCE_MS 10000
 #define HOSTILE_CHANNELS 256 /* a client may have */
@@ -21,6 +22,7 @@ enum { HOSTILE_GOOD = 1, HOSTILE_BAIT, HOSTILE_TEMPLATE };
 
 extern int hostile_rendezvous;
 extern const char *hostile_folder; /* with admitted/ and outside/ */
+extern pid_t hostile_victims[3];   /* master, engine, another's application */
 
 #define MUST(condition) hostile_must(condition, #condition, __LINE__)
 void hostile_must(bool ok, const char *what, int line);

@@ -4,13 +4,23 @@
  */
 #include "hostile.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "real_app.h"
 #include "socket.h"
+
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x0020 /* Linux 6.3 */
+#endif
 
 #define ATTACK_MS 700 /* an attack without an end of its own */
 
@@ -92,6 +102,85 @@ static void every_message_of_every_sender(void)
             fd_close(&fd);
         }
     }
+    wire_message_clear(&m);
+}
+
+static void other_versions(void)
+{
+    for (unsigned version = 0; version < 256; version++) {
+        struct wire_header header = { .version = (uint8_t)version,
+                                      .type = MSG_PING };
+        int fd = hostile_greet(NULL);
+
+        hostile_send(fd, &header, sizeof(header), 0, 0);
+        MUST(hostile_is_hung_up(fd) == (version != APPPOOL_WIRE_VERSION));
+        fd_close(&fd);
+    }
+}
+
+static bool can_open(pid_t pid, const char *name)
+{
+    char path[64];
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/%ld/%s", (long)pid, name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0;
+}
+
+static bool is_of_our_user(pid_t pid)
+{
+    struct stat info;
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%ld", (long)pid);
+    return stat(path, &info) == 0 && info.st_uid == geteuid();
+}
+
+/* Memory, variables and descriptors of others, the server's and those of an
+ * application whose sessions it was not lent. */
+static void looks_into_processes(void)
+{
+    static const char *const names[] = { "mem", "environ", "fd", "root/" };
+
+    for (size_t i = 0; i < 3; i++) {
+        pid_t pid = hostile_victims[i];
+        int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+        MUST(pidfd >= 0);
+        for (size_t k = 0; k < 4 && !is_of_our_user(pid); k++) {
+            MUST(!can_open(pid, names[k]));
+        }
+        MUST(is_of_our_user(pid) ||
+             (kill(pid, SIGTERM) < 0 &&
+              ptrace(PTRACE_ATTACH, pid, NULL, NULL) < 0 &&
+              syscall(SYS_pidfd_getfd, pidfd, 3, 0) < 0));
+        close(pidfd);
+    }
+}
+
+/* The board of a client is as large as it is, and the engine may write. */
+static void sizes_and_seals_of_the_board(void)
+{
+    int fd = hostile_ask(HOSTILE_PATIENCE_MS), board;
+    struct wire_message m;
+
+    hostile_say_number(fd, MSG_HELLO, FIELD_GENERATION, 1);
+    wire_message_init(&m);
+    MUST(hostile_hear(fd, &m) && wire_type(&m) == MSG_WELCOME);
+    board = wire_take_fd(&m, 0);
+    MUST(ftruncate(board, 0) < 0 && ftruncate(board, 1 << 30) < 0);
+    for (int seal = F_SEAL_SEAL; seal <= F_SEAL_EXEC; seal *= 2) {
+        MUST(fcntl(board, F_ADD_SEALS, seal) < 0);
+    }
+    MUST(fallocate(board, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+                   BOARD_SIZE) == 0);
+    hostile_say_number(fd, MSG_GET, FIELD_APP, HOSTILE_BAIT);
+    MUST(!hostile_is_hung_up(fd));
+    fd_close(&board);
     wire_message_clear(&m);
 }
 
@@ -434,6 +523,9 @@ void hostile_lines_for_the_log(void)
 const struct hostile_attack hostile_attacks[] = {
     { every_type_and_length, "its channels are closed" },
     { every_message_of_every_sender, "its channels are closed" },
+    { other_versions, "another version" },
+    { looks_into_processes, NULL },
+    { sizes_and_seals_of_the_board, NULL },
     { before_hello, "a message before HELLO" },
     { second_hello_and_second_get, "a second GET" },
     { slots_that_were_not_lent, NULL },

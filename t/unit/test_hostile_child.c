@@ -134,6 +134,7 @@ static unsigned count_engine_fds(void)
 /* One request of the client that behaves; how long it took. */
 static int64_t use_app(unsigned app, const char *root)
 {
+    const char *answer;
     const struct apppool_get_options o = { .app = app, .root = root,
                                            .timeout = SERVED_MS * 1000 };
     const int64_t began = real_now_ms();
@@ -144,7 +145,9 @@ static int64_t use_app(unsigned app, const char *root)
     apr_pool_create(&p, pool);
     ck_assert_msg(apppool_get(client, &o, &session, &failure, p) == 0,
                   "%s\n%s", failure.message, read_log());
-    ck_assert_int_eq(strncmp(real_ask(session, "/good"), "/good ", 6), 0);
+    answer = real_ask(session, "/good");
+    ck_assert_int_eq(strncmp(answer, "/good ", 6), 0);
+    hostile_victims[2] = (pid_t)atol(answer + 6);
     apppool_session_close(session, APPPOOL_SESSION_ENDED);
     apr_pool_destroy(p);
     return real_now_ms() - began;
@@ -198,6 +201,8 @@ static void attack_as_child(void (*attack)(void))
     }
     fd_close(&state.admin);
     hostile_rendezvous = state.rendezvous;
+    hostile_victims[0] = state.pid;
+    hostile_victims[1] = engine;
     hostile_folder = folder;
     attack();
     _exit(0);
