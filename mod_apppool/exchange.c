@@ -54,6 +54,7 @@ static bool is_stale(const struct exchange *x,
     char byte;
 
     return x->protocol->may_say_more && apppool_session_is_reused(session) &&
+           apppool_session_sent(session) == 0 && /* else it was looked at */
            (recv(x->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
             errno != EAGAIN);
 }
@@ -80,8 +81,7 @@ void exchange_prepare(struct exchange *x, const struct protocol *protocol,
 
 int exchange_first(struct exchange *x, const struct iovec **parts_r)
 {
-    /* What waits on the connection has to be looked for before. */
-    return x->protocol->may_say_more ? 0 : sender_first(&x->sender, parts_r);
+    return sender_first(&x->sender, parts_r);
 }
 
 enum exchange_end exchange_run(struct exchange *x,

@@ -18,6 +18,7 @@ static apr_size_t wrap(const struct app_request *request, apr_size_t len,
 
 const struct protocol protocol_fastcgi = {
     .name = "fastcgi",
+    .may_say_more = true,
     .make_head = fcgi_head,
     .wrap = wrap,
     .open = fcgi_response_open,

@@ -179,7 +179,8 @@ static apr_status_t get_session(struct work *w,
         .abandoned = is_abandoned,
         .baton = w,
         .n_first = exchange_first(&w->exchange, &options.first),
-        .first_protocol = w->spoken};
+        .first_protocol = w->spoken,
+        .first_if_silent = w->exchange.protocol->may_say_more};
     apr_status_t rv;
 
     *failure_r = (struct apppool_failure){.message = NULL};

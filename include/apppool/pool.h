@@ -56,6 +56,8 @@ struct apppool_get_options {
     const struct iovec *first;
     int n_first;
     enum apppool_session_protocol first_protocol;
+    int first_if_silent; /* non-zero: not where something can be read already,
+                            or the connection has come to its end */
 };
 
 /*

@@ -300,6 +300,13 @@ void lender_accepted(struct lender *lender, struct slot *slot, bool is_lease,
     }
 }
 
+static bool is_silent(int fd)
+{
+    char byte;
+
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 /* Begin the request of who is still asleep: the process need not wait for it.
  * What fails here will fail there, too. */
 static void send_first(const struct waiter *waiter)
@@ -309,7 +316,8 @@ static void send_first(const struct waiter *waiter)
                                 .msg_iovlen = (size_t)o->n_first };
     ssize_t sent = -1;
 
-    if (o->n_first > 0 && o->first_protocol == waiter->loan->protocol) {
+    if (o->n_first > 0 && o->first_protocol == waiter->loan->protocol &&
+        (!o->first_if_silent || is_silent(waiter->loan->fd))) {
         sent = sendmsg(waiter->loan->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
     waiter->loan->sent = sent > 0 ? (apr_size_t)sent : 0;

@@ -405,9 +405,20 @@ static void *begin(void *baton)
     return NULL;
 }
 
+/* It echoes; what it says is left unread. */
+static void have_it_say(const struct apppool_session *session,
+                        const char *word)
+{
+    struct pollfd poller = { .fd = apppool_session_reader(session),
+                             .events = POLLIN };
+
+    ck_assert_int_eq(write(poller.fd, word, 4), 4);
+    ck_assert_int_eq(poll(&poller, 1, 20000), 1);
+}
+
 /* Try until a thread was in line in time: it asks the engine after 10 ms. */
 static struct beginner hand_over_to_beginner(
-    enum apppool_session_protocol protocol)
+    enum apppool_session_protocol protocol, bool says_more)
 {
     struct beginner beginner;
     unsigned n_gets;
@@ -423,12 +434,16 @@ static struct beginner hand_over_to_beginner(
         beginner.options.first = &beginner.first;
         beginner.options.n_first = 1;
         beginner.options.first_protocol = protocol;
+        beginner.options.first_if_silent = 1;
         ck_assert_int_eq(pthread_create(&thread, NULL, begin, &beginner), 0);
         poll(NULL, 0, 3); /* most likely it is in line then; the loop tells */
+        if (says_more) {
+            have_it_say(session, "more");
+        }
         keep(session);
         pthread_join(thread, NULL);
     } while (fake_fact(fake, FAKE_GETS) != n_gets ||
-             (protocol == APPPOOL_SCGI && beginner.sent == 0));
+             (protocol == APPPOOL_SCGI && !says_more && beginner.sent == 0));
     return beginner;
 }
 
@@ -437,11 +452,13 @@ START_TEST(who_hands_over_begins_the_next_request)
     struct beginner beginner;
 
     fake_set_full(fake, true, 1);
-    beginner = hand_over_to_beginner(APPPOOL_SCGI);
+    beginner = hand_over_to_beginner(APPPOOL_SCGI, false);
     ck_assert_uint_eq(beginner.sent, 4);
     ck_assert(beginner.was_answered);
     /* Made for another protocol than the process speaks: it stays unsent. */
-    ck_assert_uint_eq(hand_over_to_beginner(APPPOOL_HTTP).sent, 0);
+    ck_assert_uint_eq(hand_over_to_beginner(APPPOOL_HTTP, false).sent, 0);
+    /* Something waits there already: no request is begun behind it. */
+    ck_assert_uint_eq(hand_over_to_beginner(APPPOOL_SCGI, true).sent, 0);
 }
 END_TEST
 
