@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """apppool_start.py - what every loader in Python does before it serves.
 
-Reading the command line, reporting to the pool, making the interpreter look as
-if it had been started for the application, importing its startup file.
+begin() is all of it: it reads the command line, makes the interpreter look as
+if it had been started for the application, imports the startup file, and tells
+the pool of a failure.
 """
 
 import faulthandler
@@ -112,6 +113,21 @@ class FreshFileLoader(importlib.machinery.SourceFileLoader):
         return self.source_to_code(self.get_data(self.path), self.path)
 
 
+def import_callable(path, names, signature):
+    """The first of `names` in the startup file that can be called."""
+    module = import_file(path)
+    found = [getattr(module, name, None) for name in names]
+    for application in found:
+        if callable(application):
+            return application
+    types = [type(other).__name__ for other in found if other is not None]
+    raise LoadError(
+        "%s has no callable named %s%s.\nDefine %s there, or name the file "
+        "that does with PoolStartupFile.\n"
+        % (path, " or ".join("`%s`" % name for name in names),
+           " (it is of type %s)" % types[0] if types else "", signature))
+
+
 def import_file(path):
     """The startup file as a module that is called like it."""
     name = os.path.splitext(os.path.basename(path))[0]
@@ -172,6 +188,7 @@ def prepare_interpreter(startup_file):
     own = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [p for p in sys.path if os.path.abspath(p) != own]
     sys.path.insert(0, os.getcwd())
+    sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
     sys.argv[:] = [startup_file]
     sys.stdout.reconfigure(line_buffering=True)
     faulthandler.enable()       # a crash in C code leaves a backtrace
@@ -183,6 +200,26 @@ def ignore_signals():
     signal.signal(signal.SIGINT, lambda *_: None)
     signal.signal(signal.SIGHUP, lambda *_: None)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+
+def begin(name, load):
+    """All that comes before serving: (options, report, listeners, application).
+
+    load(path) gives the application; what it raises is told to the pool, and is
+    the end of the process.
+    """
+    options = Options(sys.argv[1:])
+    report = Report(options.report)
+    listeners = options.take_listeners()
+    prepare_interpreter(options.startup_file)
+    signal.signal(signal.SIGABRT, lambda *_: log_threads(name))
+    try:
+        application = load(options.startup_file)
+    except BaseException as error:
+        report.error(explain(error, options.startup_file))
+        sys.exit(1)
+    ignore_signals()
+    return options, report, listeners, application
 
 
 def set_title(kind):

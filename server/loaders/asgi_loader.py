@@ -8,9 +8,9 @@ any virtual environment.
 The application is the callable `application`, or `app`, in the startup file. It
 is served by uvicorn or hypercorn where its environment has one of them, on the
 inherited socket, else by our own small server (apppool_asgi.py), which needs
-the standard library only. The variable APPPOOL_ASGI_SERVER names one of uvicorn,
-hypercorn and own. Whoever serves, the application finds the same: who the
-client is, its scheme and host as httpd says them, raw_path and path as they
+the standard library only. The variable APPPOOL_ASGI_SERVER names one of
+uvicorn, hypercorn and own. Whoever serves, the application finds the same: who
+the client is, its scheme and host as httpd says them, raw_path and path as they
 were sent, root_path the base URI.
 """
 
@@ -21,13 +21,13 @@ import os
 import signal
 import sys
 
-# Not there of itself where PYTHONSAFEPATH is set; gone again before the
-# application is loaded.
+# Not there of itself where PYTHONSAFEPATH is set. This, and that no bytecode is
+# written beside our files, is undone before the application is loaded.
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
 
 import apppool_asgi
-from apppool_start import (LoadError, Options, Report, explain, ignore_signals,
-                           import_file, log, log_threads, prepare_interpreter,
+from apppool_start import (LoadError, begin, import_callable, log, log_threads,
                            set_title)
 
 SERVERS = ("uvicorn", "hypercorn", "own")
@@ -38,7 +38,7 @@ MAX_HEADER = 1024 * 1024
 KEEP_ALIVE_S = 10 * 365 * 86400
 
 
-# --- The application as each server gets it -------------------------------------
+# --- The application as each server gets it ----------------------------------
 
 class Application:
     """Adds what httpd knows to each scope, and tells the pool of the start."""
@@ -114,7 +114,7 @@ def find_server(named, scheme):
             int(port) if port.isdigit() else DEFAULT_PORTS[scheme])
 
 
-# --- Servers -----------------------------------------------------------------------
+# --- Servers -----------------------------------------------------------------
 
 def run_own(application, listener, options):
     asyncio.run(serve_own(application, listener))
@@ -242,38 +242,22 @@ def choose_server():
     return asked
 
 
-# --- Start ------------------------------------------------------------------------
+# --- Start -------------------------------------------------------------------
 
 def load_application(path):
-    module = import_file(path)
-    for name in ("application", "app"):
-        application = getattr(module, name, None)
-        if callable(application):
-            return application
-    raise LoadError(
-        "%s has no callable named `application` or `app`.\n"
-        "Define async application(scope, receive, send) there, or name the "
-        "file that does with PoolStartupFile.\n" % path)
+    application = import_callable(path, ["application", "app"],
+                                  "async application(scope, receive, send)")
+    return application, choose_server()
 
 
 def main():
-    options = Options(sys.argv[1:])
-    report = Report(options.report)
-    listener, = options.take_listeners()
-    prepare_interpreter(options.startup_file)
-    signal.signal(signal.SIGABRT, lambda *_: log_threads("asgi_loader"))
-    try:
-        application = Application(load_application(options.startup_file),
-                                  options.base_uri, report)
-        name = choose_server()
-    except BaseException as error:
-        report.error(explain(error, options.startup_file))
-        sys.exit(1)
-    ignore_signals()
+    options, report, (listener,), (loaded, server) = begin("asgi_loader",
+                                                           load_application)
+    application = Application(loaded, options.base_uri, report)
     signal.signal(signal.SIGTERM, lambda *_: None)      # until the server's own
     set_title("asgi")
     {"uvicorn": run_uvicorn, "hypercorn": run_hypercorn,
-     "own": run_own}[name](application, listener, options)
+     "own": run_own}[server](application, listener, options)
     if application.has_failed:
         sys.exit(1)
 

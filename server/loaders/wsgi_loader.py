@@ -19,32 +19,21 @@ connections and files that loading left open are warned of in the log.
 """
 
 import os
-import signal
 import sys
 
-# Not there of itself where PYTHONSAFEPATH is set; gone again before the
-# application is loaded.
+# Not there of itself where PYTHONSAFEPATH is set. This, and that no bytecode is
+# written beside our files, is undone before the application is loaded.
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
 
 from apppool_preload import Preloader
-from apppool_start import (LoadError, Options, Report, explain, ignore_signals,
-                           import_file, log_threads, prepare_interpreter,
-                           set_title)
+from apppool_start import begin, import_callable, set_title
 from apppool_wsgi import Server, ThreadedServer
 
 
 def load_application(path):
-    """Import the startup file and return its callable."""
-    module = import_file(path)
-    application = getattr(module, "application", None)
-    if not callable(application):
-        raise LoadError(
-            "%s has no callable named `application`%s.\n"
-            "Define application(environ, start_response) there, or name the "
-            "file that does with PoolStartupFile.\n"
-            % (path, "" if application is None else
-               " (it is of type %s)" % type(application).__name__))
-    return application
+    return import_callable(path, ["application"],
+                           "application(environ, start_response)")
 
 
 def serve(application, listener, report, n_threads, slot):
@@ -57,17 +46,8 @@ def serve(application, listener, report, n_threads, slot):
 
 
 def main():
-    options = Options(sys.argv[1:])
-    report = Report(options.report)
-    listeners = options.take_listeners()
-    prepare_interpreter(options.startup_file)
-    signal.signal(signal.SIGABRT, lambda *_: log_threads("wsgi_loader"))
-    try:
-        application = load_application(options.startup_file)
-    except BaseException as error:
-        report.error(explain(error, options.startup_file))
-        sys.exit(1)
-    ignore_signals()
+    options, report, listeners, application = begin("wsgi_loader",
+                                                    load_application)
     slot = None
     if options.preload:
         set_title("wsgi preload")

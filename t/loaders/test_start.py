@@ -2,8 +2,11 @@
 """test_start.py - applications that cannot be loaded, all languages."""
 
 import os
+import shutil
 
+import pool
 import pytest
+from conftest import LANGUAGES, LOADERS
 
 WRONG_SYNTAX = {"wsgi": "def application(:\n", "rack": "run ->(env { \n",
                 "psgi": "sub { return [ };\n"}
@@ -127,3 +130,31 @@ def test_the_application_sees_no_loader(start, language, folder):
         loader.connect().get("/").body)
     assert argv == [language.startup_file] and clean and name == "wsgi"
     assert path.endswith("/" + language.startup_file) and not loaders
+
+
+@pytest.mark.parametrize("name", ["wsgi", "asgi"])
+def test_no_bytecode_is_written_beside_a_loader(folder, name):
+    loaders = os.path.join(folder, "loaders")
+    shutil.copytree(LOADERS, loaders,
+                    ignore=shutil.ignore_patterns("__pycache__"))
+    with open(os.path.join(folder, "app.py"), "w") as file:
+        file.write("import part\nasync def application(*given): pass\n")
+    open(os.path.join(folder, "part.py"), "w").close()
+    command = [LANGUAGES["wsgi"].command[0], f"{loaders}/{name}_loader.py"]
+    loader = pool.Loader(command, folder, "app.py", folder)
+    try:
+        loader.expect("READY")
+    finally:
+        loader.close()
+    assert "__pycache__" not in os.listdir(loaders)
+    assert os.listdir(os.path.join(folder, "__pycache__"))  # the application's
+
+
+def test_no_callable_application_is_explained(folder):
+    with open(os.path.join(folder, "app.py"), "w") as file:
+        file.write("app = 3\n")
+    command = [LANGUAGES["wsgi"].command[0], f"{LOADERS}/asgi_loader.py"]
+    loader = pool.Loader(command, folder, "app.py", folder)
+    text = "".join(loader.error())
+    loader.close()
+    assert "`application` or `app` (it is of type int)" in text
