@@ -17,7 +17,7 @@ import http
 import traceback
 from urllib.parse import unquote
 
-from apppool_start import log
+from apppool_report import log
 from apppool_websocket import WebSocket, is_handshake
 
 # httpd has checked the size of a header; this only bounds what is broken.

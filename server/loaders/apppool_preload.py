@@ -14,7 +14,7 @@ import stat
 import sys
 import threading
 
-from apppool_start import log
+from apppool_report import log
 
 
 def warn_of_shared(own):

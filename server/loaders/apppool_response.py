@@ -10,8 +10,8 @@ import os
 import re
 import stat
 
+from apppool_report import log
 from apppool_scgi import CHUNK
-from apppool_start import log
 
 
 class FileWrapper:

@@ -19,9 +19,9 @@ import threading
 import time
 import traceback
 
+from apppool_report import log, log_threads
 from apppool_response import FileWrapper, Response
 from apppool_scgi import BadRequest, Connection
-from apppool_start import log, log_threads
 
 # For a request that runs when the pool is gone; the pool itself gives as much.
 LAST_REQUEST_S = 5

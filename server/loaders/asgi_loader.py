@@ -27,8 +27,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 
 import apppool_asgi
-from apppool_start import (LoadError, begin, import_callable, log, log_threads,
-                           set_title)
+from apppool_import import LoadError, import_callable
+from apppool_report import log, log_threads
+from apppool_start import begin, set_title
 
 SERVERS = ("uvicorn", "hypercorn", "own")
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}

@@ -26,8 +26,9 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 
+from apppool_import import import_callable
 from apppool_preload import Preloader
-from apppool_start import begin, import_callable, set_title
+from apppool_start import begin, set_title
 from apppool_wsgi import Server, ThreadedServer
 
 
