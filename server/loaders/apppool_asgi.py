@@ -14,10 +14,9 @@ in the background). WebSockets are apppool_websocket.py's.
 
 import asyncio
 import http
-import traceback
 from urllib.parse import unquote
 
-from apppool_report import log
+from apppool_report import format_error, log
 from apppool_websocket import WebSocket, is_handshake
 
 # httpd has checked the size of a header; this only bounds what is broken.
@@ -512,10 +511,10 @@ class Server:
         except asyncio.CancelledError:
             request.fail()
             raise
-        except Exception:
+        except Exception as error:
             if not request.is_abandoned:
                 log_failure(scope, "the application raised\n"
-                            + traceback.format_exc())
+                            + format_error(error))
             if not request.ended:
                 request.fail()
 

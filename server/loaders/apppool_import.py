@@ -5,7 +5,8 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
-import traceback
+
+from apppool_report import format_error
 
 
 class LoadError(Exception):
@@ -54,10 +55,7 @@ def explain(error, path):
     """The text of an ERROR report: what the admin needs, then all we know."""
     if isinstance(error, LoadError):
         return str(error)
-    trace = error.__traceback__
-    while trace and is_ours(trace.tb_frame.f_code.co_filename):
-        trace = trace.tb_next
-    text = "".join(traceback.format_exception(type(error), error, trace))
+    text = format_error(error)
     if isinstance(error, SystemExit):
         return "%s called sys.exit() while it was loaded.\n%s" % (path, text)
     return "%s could not be loaded.\n%s%s" % (path, missing_module(error), text)
@@ -68,7 +66,7 @@ def missing_module(error):
     while error and not isinstance(error, ModuleNotFoundError):
         error = error.__cause__
     name = (error and error.name or "").partition(".")[0]
-    if not name or importlib.util.find_spec(name):
+    if not name or name in sys.modules or importlib.util.find_spec(name):
         return ""       # a part of a package that is there: not for us to say
     return ("The Python module %s is not installed. %s\n\n"
             % (name, how_to_install(name)))
@@ -84,8 +82,3 @@ def how_to_install(name):
              if os.path.exists("/etc/debian_version") else "")
             + "From PyPI: make a virtual environment, pip install %s there, "
               "and name its bin/python3 with PoolPython." % name)
-
-
-def is_ours(filename):
-    return (os.path.dirname(filename) == os.path.dirname(__file__)
-            or filename.startswith("<frozen importlib"))

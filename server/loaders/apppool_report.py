@@ -29,6 +29,19 @@ def log_threads(who):
     log("".join(text))
 
 
+def format_error(error):
+    """Its traceback, from where the application begins."""
+    trace = error.__traceback__
+    while trace and is_ours(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace))
+
+
+def is_ours(filename):
+    return (os.path.dirname(filename) == os.path.dirname(__file__)
+            or filename.startswith("<frozen importlib"))
+
+
 class Report:
     """The socket over which the pool hears how the start went."""
 

@@ -17,9 +17,8 @@ import signal
 import sys
 import threading
 import time
-import traceback
 
-from apppool_report import log, log_threads
+from apppool_report import format_error, log, log_threads
 from apppool_response import FileWrapper, Response
 from apppool_scgi import BadRequest, Connection
 
@@ -192,8 +191,8 @@ class Server:
         response = Response(connection, environ)
         try:
             self._run_application(environ, response)
-        except BaseException:
-            self._on_exception(connection, environ, response)
+        except BaseException as error:
+            self._on_exception(error, connection, environ, response)
         if body:
             connection.skip = body.end()
         if connection.broken:
@@ -207,14 +206,14 @@ class Server:
             if hasattr(result, "close"):
                 result.close()
 
-    def _on_exception(self, connection, environ, response):
+    def _on_exception(self, error, connection, environ, response):
         if os.getpid() != self._pid:
             os._exit(1)         # a fork of the application's: not its answer
         if connection.broken:
             return              # a client that left is no news
         log("wsgi_loader: %s %a: the application raised\n%s"
             % (environ.get("REQUEST_METHOD"), environ.get("REQUEST_URI"),
-               traceback.format_exc()))
+               format_error(error)))
         if response.ended:
             return              # raised by close(), all has been sent
         if response.begun:

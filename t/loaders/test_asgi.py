@@ -109,6 +109,7 @@ def test_a_connection_is_kept(each):
 def test_an_exception_is_500_and_in_the_log(each):
     assert connect(each).get("/boom").status == 500
     assert each.log_has("boom before the header")
+    assert "/loaders/apppool_asgi.py" not in each.log()
     assert connect(each).get("/ignore").body == b"ignored"
 
 

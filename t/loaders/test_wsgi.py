@@ -59,6 +59,13 @@ def test_mistakes_are_500_and_say_what_is_wrong(run, body, reason):
     assert client.get("/").code == 500    # on the same one
 
 
+def test_tracebacks_begin_where_the_application_does(run):
+    app = run("    raise ValueError('mine')\n")
+    assert app.connect().get("/").code == 500
+    assert app.log_has("ValueError: mine")
+    assert app.log().count("File ") == 1 and "/loaders/" not in app.log()
+
+
 def test_write_sends_at_once(run, fifo):
     app = run("    write = start_response('200 OK', [])\n"
               "    write(b'one')\n"
