@@ -6,6 +6,7 @@ if it had been started for the application, imports the startup file, and tells
 the pool of a failure.
 """
 
+import atexit
 import faulthandler
 import os
 import signal
@@ -56,6 +57,15 @@ def ignore_signals():
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
 
+def exit_failed():
+    """As sys.exit(1), but no thread that loading started is waited for."""
+    try:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+    finally:
+        os._exit(1)
+
+
 def begin(name, load):
     """All that comes before serving: (options, report, listeners, application).
 
@@ -71,7 +81,7 @@ def begin(name, load):
         application = load(options.startup_file)
     except BaseException as error:
         report.error(explain(error, options.startup_file))
-        sys.exit(1)
+        exit_failed()
     ignore_signals()
     return options, report, listeners, application
 

@@ -282,6 +282,16 @@ def test_a_module_that_another_exception_tells_of_is_named(start, folder):
     assert "The Python module no_such_driver is not installed." in text
 
 
+def test_threads_do_not_delay_the_end_of_a_failed_start(start, folder):
+    with open(os.path.join(folder, "wsgi.py"), "w") as file:
+        file.write("import atexit, threading\natexit.register(print, 'at exit')\n"
+                   "threading.Thread(target=threading.Event().wait).start()\n"
+                   "raise ValueError('too late')\n")
+    loader = start(root=folder)
+    assert "too late" in "".join(loader.error())
+    assert "at exit" in loader.log()
+
+
 def test_a_missing_part_of_the_application_is_no_package(start, folder):
     os.mkdir(os.path.join(folder, "site_x"))
     with open(os.path.join(folder, "wsgi.py"), "w") as file:
