@@ -231,6 +231,11 @@ bool body_is_all_sent(const struct body *body)
     return body->sent == body->len;
 }
 
+void body_give_up(struct body *body, apr_status_t why)
+{
+    body->failure = why;
+}
+
 int body_failure_status(const struct body *body)
 {
     return failure_status(body->failure);

@@ -50,6 +50,9 @@ apr_status_t body_peek(struct body *body, const char **data_r,
                        apr_size_t *len_r);
 void body_sent(struct body *body, apr_size_t len);
 
+/* No more of a streamed body is waited for. */
+void body_give_up(struct body *body, apr_status_t why);
+
 /* The HTTP status of a streamed body's failure. */
 int body_failure_status(const struct body *body);
 

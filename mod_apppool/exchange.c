@@ -64,7 +64,8 @@ static void begin(struct exchange *x, const struct apppool_session *session)
     x->fd = apppool_session_reader(session);
     x->was_stale = x->is_past_end = false;
     x->has_answered = x->has_ended = false;
-    x->active_at = x->read_at = x->began_at = x->looked_at = clock_now();
+    x->active_at = x->read_at = x->client_at = clock_now();
+    x->began_at = x->looked_at = x->client_at;
     request_log_init(&x->log, x->r, apppool_session_pid(session));
 }
 

@@ -51,6 +51,7 @@ struct exchange {
     apr_time_t looked_at;      /* at httpd's scoreboard */
     apr_time_t active_at;      /* last byte either way */
     apr_time_t read_at;        /* last byte of the response */
+    apr_time_t client_at;      /* the client did something, or had nothing to */
 
     apr_time_t until;          /* PoolMaxRequestTime, where nobody else looks
                                   after it; 0: no limit. Set by the caller */

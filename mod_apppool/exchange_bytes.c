@@ -39,7 +39,7 @@ static void end_by_reader(struct exchange *x)
 void exchange_send_some(struct exchange *x)
 {
     if (sender_send(&x->sender, x->fd)) {
-        x->active_at = clock_now();
+        x->active_at = x->client_at = clock_now();
     }
     if (x->sender.state == SENDER_CUT) {
         exchange_stop(x, EXCHANGE_UPLOAD_CUT, LOG_UPLOAD_CUT,

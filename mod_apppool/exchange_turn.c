@@ -24,6 +24,9 @@
 /* How often a client without a socket is looked at, and its body. */
 #define LOOK_EVERY apr_time_from_msec(250)
 #define BODY_EVERY apr_time_from_msec(10)
+/* How often httpd's filters are asked for a body that does not come: some have
+ * an eye on the time (mod_reqtimeout). */
+#define FILTERS_EVERY apr_time_from_sec(1)
 /* How often one that lasts looks whether it has to make room, and from when on
  * a response that is no stream is one that lasts. */
 #define ROOM_EVERY apr_time_from_sec(1)
@@ -48,11 +51,36 @@ static apr_time_t sooner(apr_time_t a, apr_time_t b)
     return a < b ? a : b;
 }
 
+/* httpd holds, or we keep, what the client has not taken. */
+static bool waits_for_reader(const struct exchange *x, apr_time_t now)
+{
+    return should_pass(x, now) || response_is_held(x->response) ||
+           exchange_is_held_back(x);
+}
+
+/* A request whose response has begun may be half of a dialogue, in which the
+ * client is silent as long as it likes. */
+static bool waits_for_writer(const struct exchange *x)
+{
+    return exchange_wants_client(x) && !x->has_answered;
+}
+
+/* When its patience with a client that does nothing is over (Timeout, as httpd
+ * has it for whatever else waits for a client). */
+static apr_time_t client_deadline(const struct exchange *x, apr_time_t now)
+{
+    apr_interval_time_t patience = x->r->server->timeout;
+
+    return patience > 0 && (waits_for_writer(x) || waits_for_reader(x, now))
+               ? x->client_at + patience
+               : APR_INT64_MAX;
+}
+
 /* When something has to be done though nothing came. */
 static apr_time_t next_wake(const struct exchange *x, apr_time_t now)
 {
     int silence_s = config_number(x->place->response_timeout_s, 0);
-    apr_time_t wake = APR_INT64_MAX;
+    apr_time_t wake = client_deadline(x, now);
 
     if (silence_s > 0 && !exchange_is_held_back(x)) {
         wake = x->active_at + apr_time_from_sec(silence_s);
@@ -68,6 +96,9 @@ static apr_time_t next_wake(const struct exchange *x, apr_time_t now)
     }
     if (x->response->passed_any) {
         wake = sooner(wake, now + ROOM_EVERY);
+    }
+    if (exchange_wants_client(x)) {
+        wake = sooner(wake, now + FILTERS_EVERY);
     }
     if (x->client_fd < 0) {
         wake = sooner(wake, now + (exchange_wants_client(x) ? BODY_EVERY
@@ -95,8 +126,7 @@ static void watch_client(const struct exchange *x, struct pollfd *client,
     if (exchange_wants_client(x)) {
         client->events |= POLLIN;
     }
-    if (should_pass(x, now) || response_is_held(x->response) ||
-        exchange_is_held_back(x)) {
+    if (waits_for_reader(x, now)) {
         client->events |= POLLOUT;
     }
 }
@@ -108,6 +138,22 @@ static void on_client(struct exchange *x, short events)
                       "the client has gone");
     } else if (events & POLLRDHUP) {
         x->client_sends_no_more = true;
+    }
+}
+
+static void give_client_up(struct exchange *x)
+{
+    int patience_s = (int)apr_time_sec(x->r->server->timeout);
+
+    if (waits_for_writer(x)) {
+        body_give_up(x->body, APR_TIMEUP);
+        exchange_stop(x, EXCHANGE_UPLOAD_CUT, LOG_UPLOAD_CUT,
+                      apr_psprintf(x->r->pool, "the client sent nothing for "
+                                   "%d s (Timeout)", patience_s));
+    } else {
+        exchange_stop(x, EXCHANGE_CLIENT_GONE, LOG_CLIENT_GONE,
+                      apr_psprintf(x->r->pool, "the client took nothing for "
+                                   "%d s (Timeout)", patience_s));
     }
 }
 
@@ -126,6 +172,9 @@ static void on_time(struct exchange *x, apr_time_t now)
                       apr_psprintf(x->r->pool, "the request took longer than "
                                    "%d s (PoolMaxRequestTime)",
                                    x->max_request_s));
+    }
+    if (now >= client_deadline(x, now)) {
+        give_client_up(x);
     }
     if (x->r->connection->aborted ||
         (x->client_sends_no_more && x->response->passed_any &&
@@ -180,6 +229,7 @@ void exchange_turn(struct exchange *x)
 {
     apr_time_t now = clock_now();
     bool was_held_back = exchange_is_held_back(x);
+    bool waited_for_client = client_deadline(x, now) != APR_INT64_MAX;
     struct pollfd watched[2];
     int n;
 
@@ -196,12 +246,15 @@ void exchange_turn(struct exchange *x)
     if (was_held_back || exchange_wants_client(x)) {
         x->active_at = clock_now(); /* its silence was the client's doing */
     }
+    if (!waited_for_client || watched[1].revents & (POLLIN | POLLOUT)) {
+        x->client_at = clock_now();
+    }
     if (watched[0].revents & (POLLIN | POLLHUP | POLLERR)) {
         exchange_receive_some(x);
     }
     if (sender_is_active(&x->sender) &&
         (watched[0].revents & POLLOUT || watched[1].revents & POLLIN ||
-         x->client_fd < 0)) {
+         x->client_fd < 0 || n == 0)) {
         exchange_send_some(x);
     }
     if (watched[1].revents & POLLOUT && !x->has_ended) {

@@ -150,6 +150,64 @@ def test_a_slow_upload_is_not_the_applications_silence(httpd):
     assert body == b"2 " + hashlib.sha256(b"ab").hexdigest().encode()
 
 
+@pytest.fixture
+def impatient(httpd):
+    """One process; nothing is kept of a body, 1 MiB of a response."""
+    def make(conf="Timeout 1", **options):
+        h = httpd(conf="PoolMax 1\n" + conf, **options)
+        h.site = h.vhost(h.wsgi_app("flows", FLOWS), extra="PoolBufferUpload "
+                         "off\nPoolBufferMaxFile 1")
+        h.site.get("/pid")
+        return h
+    return make
+
+
+def test_a_reader_that_stops_is_given_up(impatient):
+    """Beyond the file's bound the process waits for it: not for ever."""
+    h = impatient()
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        s.connect(h.address)
+        s.sendall(b"GET /large?mib=24 HTTP/1.0\r\nHost: flows.test\r\n\r\n")
+        eventually(lambda: spooled(h))
+        assert h.site.get("/pid", timeout=10).status == 200
+
+
+@pytest.mark.parametrize("framing, start", [
+    ("Content-Length: 2", "a"), ("Transfer-Encoding: chunked", "1\r\na\r\n")],
+    ids=["length", "chunked"])
+def test_a_streamed_upload_that_stops_is_given_up(impatient, framing, start):
+    h = impatient()
+    with h.connect() as c:
+        c.send(f"POST /sink HTTP/1.1\r\nHost: flows.test\r\n{framing}\r\n\r\n"
+               + start)
+        head, _ = c.read_response()
+        assert head.startswith(b"HTTP/1.1 408 ")
+    assert h.site.get("/pid", timeout=10).status == 200
+
+
+def test_mod_reqtimeout_sees_a_streamed_upload_that_stops(impatient):
+    """HTTPD 22"""
+    h = impatient("RequestReadTimeout body=1", modules=("reqtimeout",))
+    with h.connect() as c:
+        c.send("POST /sink HTTP/1.1\r\nHost: flows.test\r\n"
+               "Content-Length: 2\r\n\r\na")
+        head, _ = c.read_response()
+    assert head.startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_client_may_listen_for_longer_than_it_may_be_silent(impatient):
+    """A request whose response has begun is no upload that stops."""
+    h = impatient()
+    with h.connect() as c:
+        c.send("POST /stamps?n=4&gap=0.8 HTTP/1.1\r\nHost: flows.test\r\n"
+               "Content-Length: 2\r\nConnection: close\r\n\r\na")
+        data = b""
+        while piece := c.sock.recv(MIB):
+            data += piece
+    assert data.endswith(b"0\r\n\r\n")
+
+
 def spooled(h):
     """The sizes of httpd's temporary files."""
     sizes = []
