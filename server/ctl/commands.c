@@ -53,7 +53,7 @@ static json_t *load_status(const struct order *order, apr_pool_t *p)
     const char *json, *why = NULL;
     apr_size_t len;
 
-    if (source_status(&order->source, &json, &len, &why, p) < 0) {
+    if (source_status(order->source, &json, &len, &why, p) < 0) {
         complain(why);
         return NULL;
     }
@@ -72,7 +72,7 @@ static int do_status(const struct order *order)
     apr_size_t len;
     json_t *status;
 
-    if (source_status(&order->source, &json, &len, &why, order->p) < 0) {
+    if (source_status(order->source, &json, &len, &why, order->p) < 0) {
         return complain(why);
     }
     if (order->json) {
@@ -170,7 +170,7 @@ static int do_config(const struct order *order)
 {
     const char *json;
     apr_size_t len;
-    apr_status_t rv = apppool_config(order->source.client, &json, &len,
+    apr_status_t rv = apppool_config(order->source->client, &json, &len,
                                      order->p);
     json_t *config;
 
@@ -192,7 +192,7 @@ static int do_config(const struct order *order)
 
 static int do_ping(const struct order *order)
 {
-    apr_status_t rv = apppool_ping(order->source.client,
+    apr_status_t rv = apppool_ping(order->source->client,
                                    apr_time_from_sec(5));
 
     return rv == APR_SUCCESS ? 0 : complain_about(rv, NULL);
@@ -205,7 +205,7 @@ static int do_restart(const struct order *order)
     const char *message = NULL;
     apr_status_t rv;
 
-    rv = apppool_restart(order->source.client, order->argument, &message,
+    rv = apppool_restart(order->source->client, order->argument, &message,
                          order->p);
     return rv == APR_SUCCESS ? 0 : complain_about(rv, message);
 }
@@ -220,7 +220,7 @@ static pid_t pid_of(const struct order *order)
 
 static int do_detach(const struct order *order)
 {
-    apr_status_t rv = apppool_detach_process(order->source.client,
+    apr_status_t rv = apppool_detach_process(order->source->client,
                                              pid_of(order));
 
     return rv == APR_SUCCESS ? 0
@@ -231,7 +231,7 @@ static int do_detach(const struct order *order)
 static int do_backtrace(const struct order *order)
 {
     const char *text = NULL;
-    apr_status_t rv = apppool_backtrace(order->source.client, pid_of(order),
+    apr_status_t rv = apppool_backtrace(order->source->client, pid_of(order),
                                         &text, order->p);
 
     if (rv != APR_SUCCESS) {
@@ -247,7 +247,7 @@ static int do_backtrace(const struct order *order)
 
 static int drain(const struct order *order, int draining)
 {
-    apr_status_t rv = apppool_drain(order->source.client, draining);
+    apr_status_t rv = apppool_drain(order->source->client, draining);
 
     return rv == APR_SUCCESS ? 0 : complain_about(rv, NULL);
 }

@@ -12,7 +12,7 @@ enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_NO_SERVER = 3 };
 
 struct order {
     apr_pool_t *p;
-    struct source source;
+    const struct source *source;
     int json;             /* --json */
     int all;              /* --all */
     unsigned count;       /* --count: of top; 0: until it is interrupted */

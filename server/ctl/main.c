@@ -174,8 +174,8 @@ static int run(const struct command *command, struct words *words)
         complain(why);
         return EXIT_USAGE;
     }
-    if (source_open(&words->source, &words->order.source, &why,
-                    words->order.p) < 0) {
+    words->order.source = source_open(&words->source, &why, words->order.p);
+    if (words->order.source == NULL) {
         complain(why);
         return EXIT_NO_SERVER;
     }

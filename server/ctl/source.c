@@ -112,17 +112,19 @@ static int open_socket(const char *path, struct source *source,
     return open_client(source, fd, why_r, p);
 }
 
-int source_open(const struct source_options *options, struct source *source_r,
-                const char **why_r, apr_pool_t *p)
+const struct source *source_open(const struct source_options *options,
+                                 const char **why_r, apr_pool_t *p)
 {
-    *source_r = (struct source){ .url = options->url, .fd = -1 };
-    if (options->url != NULL) {
-        return 0;
+    struct source *source = apr_palloc(p, sizeof *source);
+    int rc = 0;
+
+    *source = (struct source){ .url = options->url, .fd = -1 };
+    if (options->socket != NULL && options->url == NULL) {
+        rc = open_socket(options->socket, source, why_r, p);
+    } else if (options->url == NULL) {
+        rc = open_server(options, source, why_r, p);
     }
-    if (options->socket != NULL) {
-        return open_socket(options->socket, source_r, why_r, p);
-    }
-    return open_server(options, source_r, why_r, p);
+    return rc == 0 ? source : NULL;
 }
 
 /* A status page -------------------------------------------------------------- */

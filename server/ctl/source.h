@@ -25,9 +25,9 @@ struct source {
     int fd;                        /* behind client; -1 */
 };
 
-/* Open it in p, whose cleanup closes it. 0, or -1 and *why_r is a sentence. */
-int source_open(const struct source_options *options, struct source *source_r,
-                const char **why_r, apr_pool_t *p);
+/* It lives in p, whose cleanup closes it. NULL: *why_r is a sentence. */
+const struct source *source_open(const struct source_options *options,
+                                 const char **why_r, apr_pool_t *p);
 
 /* The pool's state as JSON, in p. 0, or -1 and *why_r is a sentence. */
 int source_status(const struct source *source, const char **json_r,
