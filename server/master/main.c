@@ -137,15 +137,12 @@ static bool is_packet_socket(int fd)
            type == SOCK_SEQPACKET;
 }
 
-static int selftest(const struct master_options *options)
+/* Nothing is freed: the descriptors that the state names are not open here. */
+static _Noreturn void selftest(const struct master_options *options)
 {
-    int status;
-
     log_open("new master", LOG_LEVEL_NOTICE);
     apr_initialize();
-    status = upgrade_selftest(options);
-    apr_terminate();
-    return status;
+    _exit(upgrade_selftest(options));
 }
 
 static int run_master(struct master_options *options)
@@ -191,6 +188,9 @@ int main(int argc, char **argv)
     case ROLE_WATCHER:
         return watcher_main();
     default:
-        return options.selftest ? selftest(&options) : run_master(&options);
+        if (options.selftest) {
+            selftest(&options);
+        }
+        return run_master(&options);
     }
 }

@@ -336,5 +336,5 @@ int upgrade_selftest(const struct master_options *options)
 
     p = memory_root();
     m = master_new(options, p);
-    return m == NULL || load(m, &fds, &n) < 0; /* all goes with the process */
+    return m == NULL || load(m, &fds, &n) < 0;
 }
