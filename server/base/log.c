@@ -87,7 +87,10 @@ int log_write_line(int fd, const char *line, size_t len)
     do {
         n = write(fd, line, len);
     } while (n < 0 && errno == EINTR);
-    return n == (ssize_t)len;
+    if (n < 0) {
+        return errno == EAGAIN || errno == EPIPE ? 0 : -errno;
+    }
+    return n == (ssize_t)len ? 1 : -ENOSPC;
 }
 
 /* "[Wed Nov 25 00:02:44.123456 2026]", as httpd writes it. */
@@ -150,12 +153,12 @@ static void log_args(enum log_level level, const char *format, va_list args)
     if (sink.dropped > 0) {
         snprintf(text, sizeof(text),
                  "the log was full, %lu lines were dropped", sink.dropped);
-        if (log_text(sink.fd, LOG_LEVEL_WARN, text)) {
+        if (log_text(sink.fd, LOG_LEVEL_WARN, text) > 0) {
             sink.dropped = 0;
         }
     }
     vsnprintf(text, sizeof(text), format, args);
-    if (!log_text(sink.fd, level, text)) {
+    if (log_text(sink.fd, level, text) <= 0) {
         sink.dropped++;
     }
     errno = saved;

@@ -66,8 +66,8 @@ void log_some(struct log_quota *quota, enum log_level level,
 
 /*
  * Write one line to any log descriptor without ever waiting (poll, then one
- * write of at most LOG_LINE_MAX bytes). 1 written, 0 it would have waited or
- * failed.
+ * write of at most LOG_LINE_MAX bytes). 1 written, 0 it would have waited (for
+ * a reader of a pipe, too), -errno (a full disk).
  */
 int log_write_line(int fd, const char *line, size_t len);
 

@@ -40,24 +40,25 @@ static int write_in_form(const struct outlet *outlet, const char *line,
                        (int)len, line);
 }
 
-static bool on_line(void *baton, const char *line, size_t len)
+static enum output_fate on_line(void *baton, const char *line, size_t len)
 {
     const struct outlet *outlet = baton;
     const struct definition *definition = outlet->definition;
+    bool is_own = definition->log_fd >= 0 &&
+                  (definition->flags & DEFINE_OWN_LOG) != 0;
+    int rc = is_own ? write_as_it_is(definition->log_fd, line, len)
+                    : write_in_form(outlet, line, len);
 
-    if (definition->log_fd >= 0 && (definition->flags & DEFINE_OWN_LOG)) {
-        return write_as_it_is(definition->log_fd, line, len) != 0;
-    }
-    return write_in_form(outlet, line, len) != 0;
+    return rc > 0 ? OUTPUT_TAKEN : rc == 0 ? OUTPUT_LATER : OUTPUT_LOST;
 }
 
 static void on_lost(void *baton, unsigned n)
 {
     const struct outlet *outlet = baton;
 
-    log_warn("app %s: its log has taken nothing for %d s; %u lines of output"
-             " were dropped", outlet->definition->root,
-             OUTPUT_PATIENCE_US / 1000000, n);
+    log_warn("app %s: its log took nothing, being full or the program behind it"
+             " not reading; %u lines of output were dropped",
+             outlet->definition->root, n);
 }
 
 void outlet_open(struct running *running, int *fd)

@@ -68,20 +68,28 @@ static void line_taken(struct output *output)
     }
 }
 
-/* True: the line at hand is out of the way, for good or ill. */
-static bool give_line(struct output *output)
+static bool has_patience(struct output *output)
 {
     int64_t now = loop_now(output->loop);
 
-    output->is_whole = true;
-    if (output->line(output->baton, output->buffer, output->len)) {
-        line_taken(output);
-        return true;
-    }
     if (output->waits_since_us == 0) {
         output->waits_since_us = now;
     }
-    if (now - output->waits_since_us < OUTPUT_PATIENCE_US) {
+    return now - output->waits_since_us < OUTPUT_PATIENCE_US;
+}
+
+/* True: the line at hand is out of the way, for good or ill. */
+static bool give_line(struct output *output)
+{
+    enum output_fate fate = output->line(output->baton, output->buffer,
+                                         output->len);
+
+    output->is_whole = true;
+    if (fate == OUTPUT_TAKEN) {
+        line_taken(output);
+        return true;
+    }
+    if (fate == OUTPUT_LATER && has_patience(output)) {
         return false;
     }
     output->n_lost++;

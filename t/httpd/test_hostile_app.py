@@ -205,3 +205,28 @@ def test_a_log_may_be_where_only_root_puts_links(httpd):
     assert ok, words
     assert h.get("/").status == 200
     assert (real / "app.log").exists()
+
+
+# -- logs ------------------------------------------------------------------
+
+FLOOD = '''
+import sys
+def application(environ, start_response):
+    for number in range(30000):
+        sys.stderr.write("noise %05d %s\\n" % (number, "x" * 200))
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"done"]
+'''
+
+
+def test_a_flood_into_a_full_disk_holds_nobody_up(httpd):
+    h = httpd(conf="PoolMax 4", allow_log="took nothing")
+    flood = h.vhost(h.wsgi_app("flood", FLOOD), "PoolLogFile /dev/full")
+    other = h.vhost(h.wsgi_app("other", NEIGHBOUR))
+    assert other.get("/").status == 200
+    peaks = h.peaks()
+    with peaks:
+        for _ in range(3):
+            assert flood.get("/", timeout=10).body == b"done"
+            assert other.get("/").status == 200
+    peaks.check(4096, 16384)

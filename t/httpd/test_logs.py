@@ -163,7 +163,7 @@ def test_forks_are_heard_after_their_preloader_has_gone(httpd):
 
 
 def test_a_log_that_takes_nothing_keeps_only_its_own_application(httpd):
-    h = httpd(conf="PoolMax 4", allow_log="taken nothing")
+    h = httpd(conf="PoolMax 4", allow_log="took nothing")
     fifo = h.folder / "logs/stuck"
     stuck = speaker(h, "stuck", f'PoolLogFile "|/bin/sleep 600"')
     other = speaker(h, "other")

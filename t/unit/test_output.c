@@ -17,7 +17,8 @@
 struct lines {
     unsigned n;
     unsigned n_lost;
-    bool is_full;  /* the log takes nothing */
+    bool is_stuck; /* the log takes nothing */
+    bool is_full;  /* ... and never will */
     size_t longest;
     char last[OUTPUT_LINE_MAX + 1];
 };
@@ -28,18 +29,18 @@ static struct output *output;
 static struct lines lines;
 static int writer;
 
-static bool on_line(void *baton, const char *line, size_t len)
+static enum output_fate on_line(void *baton, const char *line, size_t len)
 {
     struct lines *seen = baton;
 
-    if (seen->is_full) {
-        return false;
+    if (seen->is_stuck || seen->is_full) {
+        return seen->is_full ? OUTPUT_LOST : OUTPUT_LATER;
     }
     seen->n++;
     seen->longest = len > seen->longest ? len : seen->longest;
     memcpy(seen->last, line, len);
     seen->last[len] = '\0';
-    return true;
+    return OUTPUT_TAKEN;
 }
 
 static void on_lost(void *baton, unsigned n)
@@ -164,11 +165,11 @@ static void turn_until(unsigned n)
 
 START_TEST(a_log_that_takes_nothing_gets_every_line_later)
 {
-    lines.is_full = true;
+    lines.is_stuck = true;
     print("one\ntwo\nthr");
     print("ee\nfour\n"); /* not read yet */
     ck_assert_uint_eq(lines.n, 0);
-    lines.is_full = false;
+    lines.is_stuck = false;
     turn_until(4);
     ck_assert_str_eq(lines.last, "four");
     ck_assert_uint_eq(lines.n_lost, 0);
@@ -181,7 +182,7 @@ START_TEST(a_writer_waits_while_its_log_takes_nothing)
 
     memset(text, '\n', sizeof text);
     fd_set_nonblocking(writer, 1);
-    lines.is_full = true;
+    lines.is_stuck = true;
     while (write(writer, text, sizeof text) > 0) {
         output_drain(output);
     }
@@ -190,9 +191,23 @@ START_TEST(a_writer_waits_while_its_log_takes_nothing)
 }
 END_TEST
 
-START_TEST(what_a_log_never_took_is_counted_at_the_end)
+START_TEST(nobody_waits_for_a_log_that_is_full)
 {
     lines.is_full = true;
+    for (int i = 0; i < 100000; i++) {
+        print("lost\n"); /* blocks for ever where it is not read on */
+    }
+    ck_assert_uint_eq(lines.n_lost, 0);
+    lines.is_full = false;
+    print("last\n");
+    ck_assert_str_eq(lines.last, "last");
+    ck_assert_uint_eq(lines.n_lost, 100000);
+}
+END_TEST
+
+START_TEST(what_a_log_never_took_is_counted_at_the_end)
+{
+    lines.is_stuck = true;
     print("one\ntwo\nthree");
     output_close(&output);
     ck_assert_uint_eq(lines.n, 0);
@@ -224,6 +239,7 @@ int main(void)
     tcase_add_test(tcase, the_tail_of_a_start_is_kept_until_it_is_forgotten);
     tcase_add_test(tcase, a_log_that_takes_nothing_gets_every_line_later);
     tcase_add_test(tcase, a_writer_waits_while_its_log_takes_nothing);
+    tcase_add_test(tcase, nobody_waits_for_a_log_that_is_full);
     tcase_add_test(tcase, what_a_log_never_took_is_counted_at_the_end);
     tcase_add_test(tcase, no_output_is_no_trouble);
     suite_add_tcase(suite, tcase);
