@@ -5,6 +5,7 @@
 #include "core_world.h"
 
 #include <stddef.h>
+#include <time.h>
 
 START_TEST(a_get_on_an_empty_pool_starts_a_process)
 {
@@ -376,6 +377,35 @@ START_TEST(a_cancelled_request_is_never_served)
 }
 END_TEST
 
+#define CROWD 100000
+
+/* Clients that ask and go away, in whatever order. */
+START_TEST(a_hundred_thousand_half_open_requests_cost_nobody_time)
+{
+    static struct core_waiter crowd[CROWD];
+    struct world *w = world_new(1);
+    struct core_app *app = world_app(w);
+    const clock_t began = clock();
+
+    get(w, app, "a");
+    ready(w, 1);
+    for (unsigned i = 0; i < CROWD; i++) {
+        crowd[i].since_us = w->now;
+        core_get(app, &crowd[i], w->now);
+    }
+    get(w, app, "b");
+    ck_assert_uint_eq(world_view(w).waiting, CROWD + 1);
+    for (unsigned i = 0; i < CROWD; i++) {
+        core_cancel(&crowd[i * 7919 % CROWD], w->now);
+    }
+    forget(w);
+    closed(w, 1);
+    expect(w, "b=1");
+    ck_assert_int_lt(clock() - began, 2 * CLOCKS_PER_SEC);
+    world_free(w);
+}
+END_TEST
+
 START_TEST(a_process_whose_request_was_cancelled_comes_up_idle)
 {
     struct world *w = world_new(1);
@@ -498,6 +528,7 @@ int main(void)
         age_elsewhere_counts_for_order_and_time_out,
         the_start_of_the_first_process_does_not_count_as_waiting,
         a_cancelled_request_is_never_served,
+        a_hundred_thousand_half_open_requests_cost_nobody_time,
         a_process_whose_request_was_cancelled_comes_up_idle,
         a_process_that_cannot_be_connected_to_goes_and_its_request_is_next,
         an_abandoned_request_keeps_its_place_until_the_process_is_clean,
