@@ -5,11 +5,13 @@ every connection and process; one that cannot is left alone."""
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from conftest import PROBE_CODE
 from harness import Stage, eventually
+from harness.config import apxs
 from harness.load import Load, ask, still
 from test_leftovers import check_gone, command_site, kill_master
 from test_lost import processes, requests, warm
@@ -119,3 +121,36 @@ def test_a_changed_loader_restarts_applications_rolling(h):
         load.more(100)
     assert not load.lost, load.report()
     assert processes(h)["master"] == before["master"]
+
+
+SOURCE = Path(__file__).resolve().parents[2]
+
+
+def module_of_another_version(folder, *flags):
+    """Built against the sources under test; see apps/other_version.c."""
+    built = folder / "other_version.so"
+    include = [f"-I{apxs(name)}" for name in ("INCLUDEDIR", "APR_INCLUDEDIR")]
+    include += [f"-I{SOURCE / name}" for name in (
+        "include", "mod_apppool", "mod_apppool/client", "server/wire")]
+    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", *flags,
+                    *include, "-o", built,
+                    SOURCE / "t/httpd/apps/other_version.c"], check=True)
+    return built
+
+
+@pytest.mark.parametrize("flags, told", [
+    (["-DOTHER_LAYOUT"], "mod_apppool is of another version than before"),
+    ([], "was started by other settings or another version of this module")],
+    ids=["layout", "wire"])
+def test_a_module_of_another_version_starts_a_server_of_its_own(
+        httpd, tmp_path, flags, told):
+    built = module_of_another_version(tmp_path, *flags)
+    h = httpd(conf=f"LoadModule other_version_module {built}")
+    site = h.vhost(h.wsgi_app("app", PROBE_CODE["wsgi"]))
+    pid = site.get("/pid").body
+    before = [h.master, *h.engines, *h.applications]
+    h.graceful()
+    h.log.wait(told)
+    assert site.get("/pid").body != pid
+    eventually(lambda: not [p for p in before if p.alive], 8)
+    assert h.master not in (None, before[0])

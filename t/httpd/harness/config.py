@@ -36,20 +36,21 @@ MPMS = ("event", "worker", "prefork")
 
 
 @lru_cache(maxsize=None)
-def _apxs(name):
-    apxs = os.environ.get("APXS") or "apxs"
-    return subprocess.check_output((apxs, "-q", name), text=True).strip()
+def apxs(name):
+    """What httpd was built with."""
+    program = os.environ.get("APXS") or "apxs"
+    return subprocess.check_output((program, "-q", name), text=True).strip()
 
 
 def httpd_program():
     """What $HTTPD names, else what belongs to apxs ($APXS)."""
     if os.environ.get("HTTPD"):
         return Path(os.environ["HTTPD"])
-    return Path(_apxs("SBINDIR")) / _apxs("PROGNAME")
+    return Path(apxs("SBINDIR")) / apxs("PROGNAME")
 
 
 def module_path(name):
-    return Path(_apxs("LIBEXECDIR")) / f"mod_{name}.so"
+    return Path(apxs("LIBEXECDIR")) / f"mod_{name}.so"
 
 
 @lru_cache(maxsize=None)
