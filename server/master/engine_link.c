@@ -55,14 +55,17 @@ static const struct {
 
 static void dispatch(struct master *m, struct wire_message *msg)
 {
+    static struct log_quota quota;
+
     for (size_t i = 0; i < sizeof(handlers) / sizeof(*handlers); i++) {
         if (handlers[i].type == wire_type(msg)) {
             handlers[i].handler(m, msg);
             return;
         }
     }
-    log_error("the engine sent %s, which is not for the master",
-              wire_type_name(wire_type(msg)));
+    log_some(&quota, LOG_LEVEL_ERROR,
+             "the engine sent %s, which is not for the master",
+             wire_type_name(wire_type(msg)));
 }
 
 bool engine_link_is_free(const struct master *m)

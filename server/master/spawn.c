@@ -284,6 +284,20 @@ static void spawn_process(struct process *p, const struct definition *d)
     }
 }
 
+/* One after another: none is used twice, and no engine uses up those of the
+ * engines that follow it. */
+static bool is_next_number(const struct master *m, uint32_t number)
+{
+    static struct log_quota quota;
+
+    if (number == m->last_process + 1) {
+        return true;
+    }
+    log_some(&quota, LOG_LEVEL_ERROR,
+             "the engine used process number %u out of turn", number);
+    return false;
+}
+
 void spawn_on_spawn(struct master *m, struct wire_message *msg)
 {
     uint32_t number = wire_get_u32(msg, FIELD_PROCESS, 0);
@@ -292,8 +306,7 @@ void spawn_on_spawn(struct master *m, struct wire_message *msg)
     uint32_t listeners = wire_get_u32(msg, FIELD_LISTENERS, 0);
     struct process *p;
 
-    if (number <= m->last_process) {
-        log_error("the engine used process number %u twice", number);
+    if (!is_next_number(m, number)) {
         return;
     }
     p = process_new(m, number, app);
@@ -318,8 +331,7 @@ void spawn_on_fork(struct master *m, struct wire_message *msg)
         process_find(m, wire_get_u32(msg, FIELD_PRELOADER, 0));
     struct process *p;
 
-    if (number <= m->last_process) {
-        log_error("the engine used process number %u twice", number);
+    if (!is_next_number(m, number)) {
         return;
     }
     p = process_new(m, number, preloader != NULL ? preloader->app : 0);
