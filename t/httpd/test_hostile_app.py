@@ -4,6 +4,7 @@ server and httpd is refused by the kernel, and everybody else is served."""
 
 import json
 import os
+import threading
 import time
 
 import pytest
@@ -205,6 +206,85 @@ def test_a_log_may_be_where_only_root_puts_links(httpd):
     assert ok, words
     assert h.get("/").status == 200
     assert (real / "app.log").exists()
+
+
+WHOSE = """
+import os
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"%d" % os.getuid()]
+"""
+
+
+def test_no_race_at_the_startup_file_gives_another_user(httpd):
+    """It is the owner's own, a link to another's, nothing, all in turn."""
+    owner, other = users.SPARE_USERS[0], users.SPARE_USERS[1]
+    h = httpd(allow_log="could not be started|no startup file|exited")
+    app = h.wsgi_app("racer", WHOSE, user=owner)
+    app.write("tmp/always_restart.txt", "")
+    victim = h.wsgi_app("victim", WHOSE, user=other)
+    site = h.vhost(app, "PoolSpawnMethod direct")
+    assert site.get("/").status == 200
+    startup, done = app.root / "passenger_wsgi.py", threading.Event()
+
+    def swap():
+        while not done.is_set():
+            for make in (lambda path: path.write_text(WHOSE),
+                         lambda path: path.symlink_to(
+                             victim.root / "passenger_wsgi.py"),
+                         lambda path: path.symlink_to("/proc/1/environ")):
+                fresh = app.root / ".fresh"
+                make(fresh)
+                users.give(fresh, owner)
+                os.replace(fresh, startup)
+            startup.unlink()
+    thread = threading.Thread(target=swap)
+    thread.start()
+    try:
+        end = time.monotonic() + 2
+        answers = {site.get("/").body for _ in iter(
+            lambda: time.monotonic() < end, False)}
+    finally:
+        done.set()
+        thread.join()
+    told = {int(body) for body in answers if body.isdigit()}
+    assert told == {users.ids(owner)[0]}
+
+
+# -- what is used up -------------------------------------------------------
+
+EATER = """
+def application(environ, start_response):
+    try:
+        kept = bytearray(int(environ["QUERY_STRING"]) << 20)
+        answer = b"had %d" % len(kept)
+    except MemoryError:
+        answer = b"no memory"
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [answer]
+"""
+
+
+def test_memory_is_bounded_by_its_limit(httpd):
+    h = httpd(conf=f"PoolMax 4\nRLimitMEM {300 << 20} {300 << 20}")
+    eater = h.vhost(h.wsgi_app("eater", EATER))
+    assert eater.get("/?50").body == b"had %d" % (50 << 20)
+    assert eater.get("/?2000").body == b"no memory"
+
+
+# -- what anybody may read -------------------------------------------------
+
+def test_what_everybody_may_read_of_a_process_has_no_secret(httpd):
+    h = httpd(conf="PoolMax 2")
+    site = h.vhost(h.wsgi_app("keeper", NEIGHBOUR),
+                   "PoolSetEnv DATABASE_URL the-secret")
+    pid = int(site.get("/").body)
+    with open(f"/proc/{pid}/environ", "rb") as file:
+        assert b"DATABASE_URL=the-secret" in file.read()
+    for process in h.everything():
+        for name in ("cmdline", "comm", "stat", "status", "cgroup"):
+            with open(f"/proc/{process.pid}/{name}", "rb") as file:
+                assert b"the-secret" not in file.read(), (process, name)
 
 
 # -- logs ------------------------------------------------------------------
