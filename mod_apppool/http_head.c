@@ -26,13 +26,27 @@ static void put(struct writer *w, const char *text)
     w->len += len;
 }
 
+/* What other modules made of a request may have line ends in it (RequestHeader
+ * with a part of the decoded path): they would make headers of their own. */
+static void put_value(struct writer *w, const char *value)
+{
+    char *c = w->at;
+
+    put(w, value);
+    for (; c != NULL && c < w->at; c++) {
+        if (((unsigned char)*c < 0x20 && *c != '\t') || *c == 0x7f) {
+            *c = ' ';
+        }
+    }
+}
+
 static int put_header(void *baton, const char *name, const char *value)
 {
     struct writer *w = baton;
 
     put(w, name);
     put(w, ": ");
-    put(w, value);
+    put_value(w, value);
     put(w, "\r\n");
     return 1;
 }

@@ -38,6 +38,24 @@ const char *target_as_sent(request_rec *r)
     return apr_pstrmemdup(r->pool, target, (apr_size_t)(end - target));
 }
 
+/* A rewritten query may have parts of the decoded path in it. */
+static const char *escape_controls(apr_pool_t *p, const char *query)
+{
+    char *escaped = apr_palloc(p, 3 * strlen(query) + 1), *to = escaped;
+
+    for (; *query != '\0'; query++) {
+        unsigned char c = (unsigned char)*query;
+
+        if (c <= ' ' || c == 0x7f) {
+            to += apr_snprintf(to, 4, "%%%02X", c);
+        } else {
+            *to++ = *query;
+        }
+    }
+    *to = '\0';
+    return escaped;
+}
+
 const char *target_that_counts(request_rec *r)
 {
     const char *path;
@@ -46,5 +64,7 @@ const char *target_that_counts(request_rec *r)
         return target_as_sent(r);
     }
     path = ap_os_escape_path(r->pool, r->uri, 1);
-    return r->args ? apr_pstrcat(r->pool, path, "?", r->args, NULL) : path;
+    return r->args ? apr_pstrcat(r->pool, path, "?",
+                                 escape_controls(r->pool, r->args), NULL)
+                   : path;
 }

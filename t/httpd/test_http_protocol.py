@@ -31,6 +31,8 @@ def setup_shared(h):
     h.rewriting = raw_site(h, "rewriting", """
         RewriteEngine on
         RewriteRule ^/old/(.*) /new/$1 [PT]
+        RewriteRule ^/asked/(.*) /new?$1 [PT]
+        RequestHeader set X-Noted expr=%{REQUEST_URI}
         ErrorDocument 403 /why
         <Location /secret>
             Require all denied
@@ -82,6 +84,18 @@ def test_a_rewritten_request_has_its_new_target(shared):
     assert echoed(site.get("/old/a%20b?c=d"))["line"] == (
         "GET /new/a%20b?c=d HTTP/1.1")
     assert echoed(site.get("/new/a%2cb"))["line"] == "GET /new/a%2cb HTTP/1.1"
+
+
+@pytest.mark.parametrize("place", ["old", "asked", "noted"])
+def test_a_line_end_of_the_path_is_none_of_the_request(shared, place):
+    answer = shared.rewriting.get(f"/{place}/a%0d%0aX-Evil:%20b%0d%0a%0d%0aGET")
+    if place == "asked" and answer.status == 403:
+        return      # httpd since 2.4.59
+    got = echoed(answer)
+    assert "x-evil" not in got["of"]
+    assert got["line"].count(" ") == 2
+    if place == "noted":
+        assert got["of"]["x-noted"] == "/noted/a  X-Evil: b    GET"
 
 
 def test_an_error_document_in_the_application_is_asked_by_its_own_name(shared):

@@ -465,19 +465,24 @@ END_TEST
 
 /* Requests */
 
-static const char *head(struct app_request *request)
+static const char *head_with(struct app_request *request, const char *value)
 {
     apr_table_t *headers = apr_table_make(pool, 4);
     apr_size_t len;
     const char *text;
 
     apr_table_addn(headers, "Host", "a.test");
-    apr_table_addn(headers, "X-A", "b");
+    apr_table_addn(headers, "X-A", value);
     request->p = pool;
     request->target = "/x%2fy?q";
     request->headers = headers;
     text = protocol_http.make_head(request, &len);
     return apr_pstrmemdup(pool, text, len);
+}
+
+static const char *head(struct app_request *request)
+{
+    return head_with(request, "b");
 }
 
 START_TEST(a_head_says_how_long_the_body_is)
@@ -495,6 +500,15 @@ START_TEST(a_head_says_how_long_the_body_is)
     request.body_len = -1;
     ck_assert_ptr_nonnull(strstr(head(&request),
                                  "\r\nTransfer-Encoding: chunked\r\n\r\n"));
+}
+END_TEST
+
+START_TEST(no_line_end_within_a_value_gets_out)
+{
+    struct app_request request = {.method = "GET"};
+
+    ck_assert_str_eq(head_with(&request, "b\r\nX-C: d\n\x7f\te"), "GET /x%2fy?q HTTP/1.1\r\n"
+                     "Host: a.test\r\nX-A: b  X-C: d  \te\r\n\r\n");
 }
 END_TEST
 
@@ -551,6 +565,7 @@ static TCase *requests(void)
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_head_says_how_long_the_body_is);
+    tcase_add_test(tests, no_line_end_within_a_value_gets_out);
     tcase_add_test(tests, a_body_without_length_goes_out_in_chunks);
     return tests;
 }
