@@ -134,6 +134,32 @@ static void apply_type(struct definition *d)
                       (d->method == SPAWN_SMART || !type->is_usually_direct);
 }
 
+/* What is to run already may run: only START, told last, begins anything. */
+static void tell_core(struct definition *d)
+{
+    struct engine *engine = d->engine;
+    struct core_app_limits limits = d->limits;
+
+    limits.pre_start = limits.pre_start && engine->started;
+    if (d->app == NULL) {
+        d->app = core_app_add(engine->core, &limits, d, engine_now(engine));
+    } else {
+        core_app_set_limits(d->app, &limits, engine_now(engine));
+    }
+}
+
+void definition_start_all(struct engine *engine)
+{
+    for (apr_hash_index_t *i = apr_hash_first(NULL, engine->definitions);
+         i != NULL; i = apr_hash_next(i)) {
+        struct definition *d = apr_hash_this_val(i);
+
+        if (d->app != NULL && d->limits.pre_start) {
+            tell_core(d);
+        }
+    }
+}
+
 void definition_set_type(struct definition *d, enum apppool_type type)
 {
     if (!d->is_auto || d->type == type) {
@@ -142,7 +168,7 @@ void definition_set_type(struct definition *d, enum apppool_type type)
     d->type = type;
     apply_type(d);
     if (d->app != NULL) {
-        core_app_set_limits(d->app, &d->limits, engine_now(d->engine));
+        tell_core(d);
     }
 }
 
@@ -175,11 +201,7 @@ void definition_on_define(struct engine *engine, struct wire_message *m)
     read_definition(d, m);
     fd_close(&d->log_fd);
     d->log_fd = wire_take_fd(m, 0);
-    if (d->app == NULL) {
-        d->app = core_app_add(engine->core, &d->limits, d, engine_now(engine));
-    } else {
-        core_app_set_limits(d->app, &d->limits, engine_now(engine));
-    }
+    tell_core(d);
 }
 
 static void definition_free(struct engine *engine, struct definition *d)

@@ -70,6 +70,10 @@ struct definition *definition_find(struct engine *engine, uint32_t number);
 struct adoption *definition_adopt(struct engine *engine,
                                   const struct wire_message *get);
 
+/* START has come: what is to be started without a request is, where it does
+ * not run. */
+void definition_start_all(struct engine *engine);
+
 /* Remove what neither the configuration nor any client's generation uses. */
 void definition_sweep(struct engine *engine);
 

@@ -44,6 +44,7 @@ static void on_start(struct engine *engine, struct wire_message *m)
         client_reset_all(engine);
     }
     definition_sweep(engine); /* what nobody we were told of uses */
+    definition_start_all(engine);
     client_listen_all(engine);
 }
 

@@ -96,6 +96,21 @@ def test_engines_ended_lose_neither_a_request_nor_a_process(sites, times,
         (before["master"], before["applications"])
 
 
+def test_engine_anew_starts_nothing_that_pre_start_has_started(httpd):
+    h = httpd()
+    site = h.vhost(h.app("early", "wsgi", PROBE_CODE["wsgi"]),
+                   extra="PoolPreStart on\nPoolMinInstances 2")
+    h.start()
+    eventually(lambda: h.status()["counts"]["processes"] == 2 and
+               0 not in processes(h)["applications"], 10)
+    before = processes(h)
+    for _ in range(3):
+        kill_engine(h, signal.SIGKILL)
+        assert site.get("/pid").status == 200
+    assert processes(h)["applications"] == before["applications"]
+    assert h.status()["counts"]["processes"] == 2
+
+
 def test_engine_that_does_not_answer_is_replaced(sites):
     h = sites[0].httpd
     with Load(h.address, requests(sites)) as load:

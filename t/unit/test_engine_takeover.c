@@ -264,6 +264,42 @@ START_TEST(what_a_process_speaks_is_known_from_its_first_report)
 }
 END_TEST
 
+static void tell_pre_start(void)
+{
+    struct wire_message out;
+
+    begin(&out, MSG_DEFINE, 0);
+    wire_put_u32(&out, FIELD_APP, APP);
+    wire_put_text(&out, FIELD_ROOT, ROOT);
+    wire_put_u32(&out, FIELD_TYPE, TYPE_NODE);
+    wire_put_u32(&out, FIELD_GENERATION, 7);
+    wire_put_u32(&out, FIELD_FLAGS, DEFINE_PRE_START);
+    wire_put_u32(&out, FIELD_MIN_INSTANCES, 1);
+    finish(master, &out);
+    tell_generation(7);
+    tell_old_client(7);
+}
+
+START_TEST(what_runs_is_not_started_again)
+{
+    tell_pre_start();
+    tell_old_process(5);
+    tell_start_anew();
+    accept_probe();
+    expect_silence(master);
+}
+END_TEST
+
+START_TEST(what_does_not_run_is_started_under_a_new_number)
+{
+    tell_pre_start();
+    expect_silence(master);
+    tell_start_anew();
+    expect(master, FROM_ENGINE, MSG_SPAWN);
+    ck_assert_uint_eq(wire_get_u32(&m, FIELD_PROCESS, 0), 11);
+}
+END_TEST
+
 START_TEST(master_that_ends_before_start_ends_an_engine_with_kept_sessions)
 {
     struct wire_message out;
@@ -305,6 +341,8 @@ int main(void)
     tcase_add_test(tcase,
                    a_process_of_before_is_lent_when_it_has_accepted_a_probe);
     tcase_add_test(tcase, what_an_engine_before_was_asked_is_not_answered);
+    tcase_add_test(tcase, what_runs_is_not_started_again);
+    tcase_add_test(tcase, what_does_not_run_is_started_under_a_new_number);
     tcase_add_test(
         tcase, master_that_ends_before_start_ends_an_engine_with_kept_sessions);
     srunner_run_all(runner, CK_NORMAL);
