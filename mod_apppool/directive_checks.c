@@ -118,6 +118,10 @@ const char *check_interpreter(cmd_parms *cmd, const char *path)
 {
     struct stat st;
 
+    if (strlen(path) >= WIRE_MAX_ROOT - sizeof("PoolPython=")) {
+        return apr_psprintf(cmd->pool, "%s: this path is too long",
+                            cmd->cmd->name);
+    }
     if (strchr(path, '/') == NULL) {
         return path[0] ? NULL : "an interpreter needs a name";
     }

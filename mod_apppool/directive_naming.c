@@ -80,13 +80,26 @@ const char *set_app_protocol(cmd_parms *cmd, void *placev, const char *arg)
     return error ? error : set_naming(cmd, &place->app_protocol, arg);
 }
 
+static bool names_program(cmd_parms *cmd, const char *command)
+{
+    const apr_array_header_t *words = site_command_words(cmd->temp_pool,
+                                                         command);
+
+    return words->nelts > 0 && *APR_ARRAY_IDX(words, 0, const char *) != '\0';
+}
+
 const char *set_app_command(cmd_parms *cmd, void *placev, const char *arg)
 {
     struct place_config *place = placev;
     const char *error = refuse_place(cmd);
 
-    if (error == NULL && site_command_words(cmd->temp_pool, arg)->nelts == 0) {
+    if (error == NULL && !names_program(cmd, arg)) {
         error = "PoolAppCommand takes a program and its arguments, in quotes";
+    }
+    if (error == NULL && strlen(arg) >= WIRE_MAX_COMMAND) {
+        error = apr_psprintf(cmd->pool, "PoolAppCommand takes less than %d "
+                             "bytes; write a script and name that",
+                             WIRE_MAX_COMMAND);
     }
     return error ? error : set_naming(cmd, &place->app_command, arg);
 }

@@ -44,6 +44,7 @@ struct wire_header {
 #define WIRE_MAX_PAYLOAD  (160 * 1024)
 #define WIRE_MAX_FDS      4
 #define WIRE_MAX_ROOT     4096 /* bytes of an application's root, no NUL */
+#define WIRE_MAX_COMMAND  32768 /* bytes of its command, a NUL after each word */
 
 /* Definitions that the master adopted (ADOPT) are numbered from here on. They
  * keep the flags of their template, DEFINE_DYNAMIC too. */
@@ -88,7 +89,7 @@ struct wire_header {
     X(29, SLOT_GENERATION,U32,  0, "generation of the slot's word, 16 bit")   \
     X(30, TYPE,           U32,  0, "enum apppool_type; of a process: known")  \
     X(31, STARTUP_FILE,   TEXT, WIRE_MAX_ROOT, "absolute or below the root")  \
-    X(32, COMMAND,        LIST, 32768, "words of PoolAppCommand")             \
+    X(32, COMMAND,        LIST, WIRE_MAX_COMMAND, "words of PoolAppCommand")  \
     X(33, ENVIRONMENT,    TEXT, 256, "PoolAppEnvironment")                    \
     X(34, INTERPRETERS,   LIST, 5 * WIRE_MAX_ROOT, "PoolRuby=ruby ...")       \
     X(35, USER,           TEXT, 256, "PoolUser; absent: the owner")           \

@@ -90,6 +90,10 @@ BAD = [
     ("PoolBufferDir /no/such/folder", "/no/such/folder"),
     ("PoolAppProtocol ajp", "ajp.*scgi, http and fastcgi"),
     ("PoolAppCommand a b", "PoolAppCommand"), ('PoolAppCommand ""', "program"),
+    ('PoolAppCommand " "', "takes a program"),
+    ("PoolAppCommand \"'' x\"", "takes a program"),
+    ("PoolAppCommand " + 40000 * "x", "less than 32768 bytes"),
+    ("PoolPython " + 5000 * "x", "PoolPython: this path is too long"),
     ("PoolNode /no/such/node", "/no/such/node"),
 ]
 # Each line for itself is good.
