@@ -18,7 +18,7 @@
 
 #define TURNS_MAX 200 /* more would be an endless dialogue */
 
-/* Time ------------------------------------------------------------------------ */
+/* Time --------------------------------------------------------------------- */
 
 static int64_t now_us;
 
@@ -37,7 +37,7 @@ void peers_move_time(int64_t us)
     now_us += us;
 }
 
-/* What the master tells --------------------------------------------------------- */
+/* What the master tells ---------------------------------------------------- */
 
 static void begin(struct wire_message *m, enum wire_type type)
 {
@@ -193,7 +193,7 @@ void peers_end_process(struct peers *peers, struct peer_process *process,
     process->number = 0;
 }
 
-/* What it is asked ---------------------------------------------------------------- */
+/* What it is asked --------------------------------------------------------- */
 
 static void adopt(struct peers *peers, struct wire_message *asked)
 {
@@ -326,7 +326,7 @@ static void answer(struct peers *peers, struct wire_message *asked)
     }
 }
 
-/* The dialogue -------------------------------------------------------------------- */
+/* The dialogue ------------------------------------------------------------- */
 
 /* Whatever was written there: the status is JSON. */
 static void check_status(struct wire_message *m)
@@ -404,7 +404,7 @@ void peers_turn(struct peers *peers)
     }
 }
 
-/* Begin and end --------------------------------------------------------------------- */
+/* Begin and end ------------------------------------------------------------ */
 
 /* Only its master may end an engine. */
 void __wrap_engine_end(struct engine *engine);

@@ -33,7 +33,7 @@ static int *take_channel(struct peers *peers, struct input *in)
     return &client->channels[input_byte(in) % PEER_CHANNELS];
 }
 
-/* What the master tells ------------------------------------------------------------ */
+/* What the master tells ---------------------------------------------------- */
 
 static void tell_start(struct peers *peers, bool again)
 {
@@ -127,7 +127,7 @@ static void kept(struct peers *peers, struct input *in)
     peers_tell(peers, &m);
 }
 
-/* What clients do -------------------------------------------------------------------- */
+/* What clients do ---------------------------------------------------------- */
 
 static void message(struct peers *peers, struct input *in)
 {
@@ -216,7 +216,7 @@ static void end_process(struct peers *peers, struct input *in)
     }
 }
 
-/* Steps --------------------------------------------------------------------------------- */
+/* Steps -------------------------------------------------------------------- */
 
 /* Before START it is told what there was before. */
 static void step_before(struct peers *peers, struct input *in,

@@ -64,9 +64,111 @@ FASTCGI = {
     "cut": PLAIN + record(6, CGI)[:-3],
 }
 
+CONFIG = {
+    "once": b"""PoolMax 5
+PoolMaxIdleTime 0
+PoolMaxSpawning 1025
+PoolMaxWaiting 99999999999999999999
+PoolUserSwitching off
+PoolLowestUser daemon
+PoolServerUser nobody
+PoolAllowRoots /srv/* /home/*/site relative
+PoolBufferDir tmp
+PoolControlSocket /run/apppool.sock
+PoolServerExecutable lib/x
+PoolSpawnServer /bin/sh
+!
+PoolMax 7
+""",
+    "command": b"""PoolAppType command
+PoolAppCommand "bin/serve --port $PORT 'a b' \\"c\\""
+PoolAppProtocol fastcgi
+PoolAppRoot lib/
+""",
+    "command-empty": b"PoolAppCommand \"\"\nPoolAppCommand \" \"\n",
+    "variables": b"""PoolSetEnv A "b c"
+PoolSetEnv A= x
+PoolSetEnv 1 x
+PoolSetEnv "" x
+PoolSetEnv USER x
+PoolSetEnv PATH ${PATH}:/x
+>
+PoolSetEnv A ""
+PoolAppEnvironment staging
+PoolAppEnvironment a/b
+""",
+    "isolation": b"""PoolIsolation tmp ipc files signals
+PoolIsolation memory=64 cpu=50 pids=9 cgroup=/sys/fs/cgroup/x
+PoolIsolation "memory=64 cgroup=/x"
+PoolIsolation memory=0x4 cgroup=/x
+PoolIsolation cgroup=x pids=4194305
+>
+PoolIsolation off
+""",
+    "root": b"""PoolAppRoot /usr/
+PoolBaseURI /shop//
+PoolBaseURI /shop /usr/lib
+PoolBaseURI /a?b
+PoolStartupFile public/index.php
+PoolAppType php
+PoolAppType cobol
+PoolPhp php-cgi
+PoolPython /usr/bin
+PoolRuby ""
+PoolNode bin/node
+PoolPerl /bin/false
+>
+PoolAppRoot /usr
+PoolBaseURI /blog
+""",
+    "people": b"PoolUser daemon\nPoolGroup daemon\nPoolUser root\n"
+              b"PoolUser nobody-of-this-name\nPoolGroup \"\"\n",
+    "limits": b"""PoolMinInstances 3
+PoolMaxPerApp 2
+PoolMaxRequests 1e3
+PoolMaxRequestTime 31536000
+PoolResponseTimeout 31536001
+PoolMaxQueueSize -1
+PoolQueueTimeout +1
+PoolStartTimeout 0
+PoolConcurrency 065
+PoolMemoryLimit " 1"
+PoolThreads 1024
+PoolBufferMemory 0
+PoolBufferMaxFile 1073741824
+PoolResponseHeaderLimit 65537
+""",
+    "flags": b"""PoolEnabled Off
+PoolPreStart on
+PoolRollingRestart maybe
+PoolStickySessions on
+PoolFriendlyErrorPages on
+PoolBufferUpload off
+PoolBufferResponse off
+PoolErrorOverride on
+PoolServerTiming on
+PoolStatusActions on
+PoolForwardedHeaders rfc7239
+PoolForwardedHeaders both
+PoolSpawnMethod smart
+PoolSpawnMethod conservative
+PoolStickyCookie a.b-c_d
+PoolStickyCookie "a b"
+PoolStickyRoute a/b
+PoolRestartDir tmp
+PoolLogFile "|/bin/cat -u"
+PoolLogFile log/x
+.
+PoolEnabled on
+PoolMax 5
+""",
+    "continued": b"PoolSetEnv \\\n  A \\\n 'b \"c'\nPoolSetEnv A\\\n",
+}
+
 
 def main():
-    for name, seeds in (("http", HTTP), ("scgi", SCGI), ("fastcgi", FASTCGI)):
+    for name, seeds in (("http", HTTP), ("scgi", SCGI), ("fastcgi", FASTCGI),
+                        ("config", CONFIG)):
         (CORPUS / name).mkdir(parents=True, exist_ok=True)
         for seed, data in seeds.items():
             (CORPUS / name / seed).write_bytes(data)

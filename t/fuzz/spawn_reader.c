@@ -31,7 +31,7 @@ static struct {
     struct spawn *spawn;  /* NULL: it has not come so far */
 } now;
 
-/* In the place of calls (ld --wrap) ------------------------------------------- */
+/* In the place of calls (ld --wrap) ---------------------------------------- */
 
 ssize_t __real_read(int fd, void *to, size_t size);
 ssize_t __wrap_read(int fd, void *to, size_t size);
@@ -195,7 +195,7 @@ const char *__asan_default_options(void)
     return "detect_leaks=0";
 }
 
-/* Inputs ------------------------------------------------------------------------ */
+/* Inputs ------------------------------------------------------------------- */
 
 static void put_needed(struct wire_message *m)
 {
