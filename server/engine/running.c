@@ -283,21 +283,14 @@ static void take_over(struct running *running)
 {
     struct engine *engine = running->engine;
 
-    definition_set_type(running->definition, running->type);
     running->core = core_process_take_over(
         running->definition->app, running->number, running->ready,
         running->preloader, running->lent_before, engine_now(engine));
     core_process_set_baton(running->core, running);
     if (running->preloader) {
         core_preloader_set_listeners(running->core, running->n_listeners);
-        if (!running->ready && running->type != TYPE_AUTO) {
-            act_on_type(running);
-        }
-    } else if (!running->ready) {
-        probe(running); /* what it reported may be lost */
-    } else if (running->lent_before == 0) {
+    } else if (running->ready && running->lent_before == 0) {
         core_process_doubt(running->core, engine_now(engine));
-        probe(running); /* and that it was given back in mid-response */
     }
 }
 
@@ -306,25 +299,42 @@ static void take_over_descent(struct running *running)
     struct running *preloader = running_find(running->engine,
                                              running->forked_by);
 
+    outlet_join(running);
     if (preloader != NULL && preloader->preloader) {
         core_process_came_from(running->core, preloader->core,
                                running->listener);
     }
 }
 
+/* From here on the core may start others, which have no pid yet. */
+static void ask_again(struct running *running)
+{
+    if (running->pid == 0) {
+        return;
+    }
+    if (running->preloader) {
+        if (!running->ready && running->type != TYPE_AUTO) {
+            act_on_type(running);
+        }
+    } else if (!running->ready || running->lent_before == 0) {
+        probe(running); /* a report may be lost; it may be in mid-response */
+    }
+}
+
+static void each(struct engine *engine, void (*handler)(struct running *))
+{
+    for (apr_hash_index_t *i = apr_hash_first(NULL, engine->processes);
+         i != NULL; i = apr_hash_next(i)) {
+        handler(apr_hash_this_val(i));
+    }
+}
+
+/* The core knows them all before it decides anything. */
 void running_take_over_all(struct engine *engine)
 {
-    apr_hash_index_t *i;
-
-    for (i = apr_hash_first(NULL, engine->processes); i != NULL;
-         i = apr_hash_next(i)) {
-        take_over(apr_hash_this_val(i));
-    }
-    for (i = apr_hash_first(NULL, engine->processes); i != NULL;
-         i = apr_hash_next(i)) {
-        outlet_join(apr_hash_this_val(i));
-        take_over_descent(apr_hash_this_val(i));
-    }
+    each(engine, take_over);
+    each(engine, take_over_descent);
+    each(engine, ask_again);
 }
 
 /* Reports -------------------------------------------------------------------- */

@@ -300,6 +300,34 @@ START_TEST(what_does_not_run_is_started_under_a_new_number)
 }
 END_TEST
 
+/* One of them has not said yet what it is. */
+START_TEST(all_that_run_are_known_before_another_is_started)
+{
+    struct wire_message out;
+
+    begin(&out, MSG_DEFINE, 0);
+    wire_put_u32(&out, FIELD_APP, APP);
+    wire_put_text(&out, FIELD_ROOT, ROOT);
+    wire_put_u32(&out, FIELD_TYPE, TYPE_AUTO);
+    wire_put_u32(&out, FIELD_GENERATION, 7);
+    wire_put_u32(&out, FIELD_MIN_INSTANCES, 2);
+    finish(master, &out);
+    tell_generation(7);
+    begin(&out, MSG_LIMITS, 0);
+    wire_put_u32(&out, FIELD_MAX, 6);
+    wire_put_u32(&out, FIELD_MAX_IDLE_S, 300);
+    finish(master, &out);
+    tell_old_process(5);
+    tell_old_process(6);
+    tell_report(6, "SPAWN type=4 uid=5 user=games");
+    tell_old_client(7);
+    tell_start_anew();
+    expect(master, FROM_ENGINE, MSG_CONNECT);
+    expect(master, FROM_ENGINE, MSG_CONNECT);
+    expect_silence(master);
+}
+END_TEST
+
 START_TEST(master_that_ends_before_start_ends_an_engine_with_kept_sessions)
 {
     struct wire_message out;
@@ -343,6 +371,7 @@ int main(void)
     tcase_add_test(tcase, what_an_engine_before_was_asked_is_not_answered);
     tcase_add_test(tcase, what_runs_is_not_started_again);
     tcase_add_test(tcase, what_does_not_run_is_started_under_a_new_number);
+    tcase_add_test(tcase, all_that_run_are_known_before_another_is_started);
     tcase_add_test(
         tcase, master_that_ends_before_start_ends_an_engine_with_kept_sessions);
     srunner_run_all(runner, CK_NORMAL);
