@@ -124,12 +124,15 @@ int body_receive(struct body *body, request_rec *r,
     return body->streamed ? OK : spool_all(body, why_r);
 }
 
-/* httpd's filter says 100 Continue only to who would block for the body. */
-static void invite(request_rec *r)
+/* httpd's filter says 100 Continue only to who would block for the body, and not
+ * where it is larger than LimitRequestBody. */
+static void invite(const struct body *body)
 {
+    request_rec *r = body->r;
+    apr_off_t limit = ap_get_limit_req_body(r);
     int status = r->status;
 
-    if (r->expecting_100) {
+    if (r->expecting_100 && (limit == 0 || body->len <= limit)) {
         r->status = HTTP_CONTINUE;
         ap_send_interim_response(r, 0);
         r->status = status;
@@ -144,7 +147,7 @@ static apr_status_t fetch(struct body *body)
     if (body->came) { /* shorter than it said? */
         return body->len < 0 ? APR_EOF : APR_EGENERAL;
     }
-    invite(body->r);
+    invite(body);
     rv = ap_get_brigade(body->r->input_filters, body->brigade,
                         AP_MODE_READBYTES, APR_NONBLOCK_READ, READ_SIZE);
     if (rv == APR_SUCCESS && APR_BRIGADE_EMPTY(body->brigade)) {

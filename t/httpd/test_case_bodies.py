@@ -13,6 +13,7 @@ SHARED_MODULES = ("deflate", "reqtimeout", "filter")
 VHOSTS = {
     "inflate": "SetInputFilter DEFLATE",
     "limit": "LimitRequestBody 1000",
+    "streamlimit": "LimitRequestBody 1000\nPoolBufferUpload off",
     "patient": "RequestReadTimeout header=0 body=0",
     "unbuffered": "PoolBufferUpload off",
     "unlimited": "LimitRequestBody 0",
@@ -163,11 +164,12 @@ def test_expect_100_continue_is_answered_before_the_body(shared, probe):
 
 
 @pytest.mark.versions("1.1")
+@pytest.mark.parametrize("vhost", ["limit", "streamlimit"])
 def test_expect_100_continue_is_refused_at_once_where_the_body_would_be(
-        shared, probe):
+        shared, probe, vhost):
     """BEHAVIOUR 7, 33"""
     with shared.connect() as raw:
-        raw.send(probe.at("limit").raw_request(
+        raw.send(probe.at(vhost).raw_request(
             "POST", "/echo",
             "Content-Length: 5000\r\nExpect: 100-continue\r\n"))
         assert raw.read_until("\r\n\r\n").startswith(b"HTTP/1.1 413")
