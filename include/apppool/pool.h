@@ -43,7 +43,8 @@ struct apppool_get_options {
     apr_interval_time_t timeout; /* in all; 0: the server's own limits only */
     apr_interval_time_t age; /* how long the request has waited already */
     int watch_fd;            /* > 0: this connection is watched while waiting;
-                                hang-up, error or end of input abandon */
+                                hang-up, error or, after 250 ms, end of input
+                                abandon */
     const char *line;        /* the request, for the status; NULL: not said */
     const char *peer;        /* whose it is, likewise */
     int (*abandoned)(void *baton); /* asked every 250 ms; non-zero abandons */

@@ -41,10 +41,15 @@ void channel_clear(struct channel *ch)
 /* Milliseconds until the next thing to look at by oneself; -1: none. */
 static int turn_ms(const struct patience *patience)
 {
+    const int64_t now = client_now();
+    int64_t wake = patience->end;
     int64_t ms = -1;
 
-    if (patience->end != INT64_MAX) {
-        ms = (patience->end - client_now() + 999) / 1000;
+    if (patience->watch_from > now && patience->watch_from < wake) {
+        wake = patience->watch_from;
+    }
+    if (wake != INT64_MAX) {
+        ms = (wake - now + 999) / 1000;
         ms = ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : ms;
     }
     if (patience->abandoned != NULL && (ms < 0 || ms > ABANDONED_EVERY_MS)) {
@@ -60,12 +65,14 @@ static apr_status_t wait_ready(int fd, short events,
     struct pollfd pollers[] = {
         { .fd = fd, .events = events },
         { .fd = patience->closing_fd, .events = POLLIN },
-        { .fd = patience->watch_fd, .events = POLLRDHUP },
+        { .fd = patience->watch_fd },
     };
 
     for (;;) {
-        int rc = poll(pollers, 3, turn_ms(patience));
+        int rc;
 
+        pollers[2].events = client_now() < patience->watch_from ? 0 : POLLRDHUP;
+        rc = poll(pollers, 3, turn_ms(patience));
         if (rc < 0 && errno != EINTR) {
             return APR_FROM_OS_ERROR(errno);
         }

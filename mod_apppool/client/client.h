@@ -122,6 +122,7 @@ struct patience {
     int64_t end;      /* client_now(); INT64_MAX: for ever */
     int closing_fd;   /* -1: waits even while the client is closed */
     int watch_fd;     /* -1: none */
+    int64_t watch_from; /* client_now(); before, its end of input is none */
     int (*abandoned)(void *baton);
     void *baton;
 };

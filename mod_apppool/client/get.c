@@ -13,6 +13,10 @@
 /* How long the engine may take to answer a CANCEL. */
 #define CANCEL_PATIENCE (2 * APR_USEC_PER_SEC)
 
+/* Who has nothing more to say may still listen (shutdown(2)), and gets what can
+ * be had so soon. After that it is taken for one that has gone. */
+#define HALF_CLOSED_PATIENCE (APR_USEC_PER_SEC / 4)
+
 struct question {
     struct apppool_client *client;
     const struct apppool_get_options *options;
@@ -167,6 +171,7 @@ static struct question question(struct apppool_client *client,
             .end = options->timeout > 0 ? now + options->timeout : INT64_MAX,
             .closing_fd = client->closing_fd,
             .watch_fd = options->watch_fd > 0 ? options->watch_fd : -1,
+            .watch_from = now + HALF_CLOSED_PATIENCE,
             .abandoned = options->abandoned,
             .baton = options->baton,
         },

@@ -171,3 +171,15 @@ def test_writing_all_before_reading_all_is_no_deadlock(httpd, name):
         answer = c.read_response()[1]
     assert answer[10 << 20:] == b"%d %s" % (
         len(body), hashlib.sha256(body).hexdigest().encode())
+
+
+@pytest.mark.all_mpms
+def test_a_client_that_half_closes_gets_its_answer(httpd):
+    """Each of these requests has to ask the pool server: none is a lease's."""
+    h = httpd(conf="PoolMax 1")
+    site = flows_site(h, "flows", "PoolMaxRequests 1000")
+    site.get("/pid")
+    for _ in range(5):
+        answer = h.raw(f"GET /pid HTTP/1.1\r\nHost: {site.name}\r\n"
+                       "Connection: close\r\n\r\n", half_close=True)
+        assert answer.startswith(b"HTTP/1.1 200 ")

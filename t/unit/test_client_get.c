@@ -582,6 +582,24 @@ START_TEST(watched_connection_that_ends_abandons)
 }
 END_TEST
 
+/* One that is answered at once, though it has said all it had to say. */
+START_TEST(watched_connection_that_is_half_closed_gets_a_session)
+{
+    struct apppool_get_options options = { .root = "/srv/blog" };
+    struct apppool_session *session;
+    int ends[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends),
+                     0);
+    leave_by_half_closing(ends);
+    options.watch_fd = ends[0];
+    ck_assert_int_eq(apppool_get(client, &options, &session, NULL, pool), 0);
+    close(ends[0]);
+    close(ends[1]);
+    apppool_session_close(session, APPPOOL_SESSION_KEPT);
+}
+END_TEST
+
 /* Threads ----------------------------------------------------------------- */
 
 struct asker {
@@ -794,6 +812,7 @@ static TCase *waiting_case(void)
     tcase_add_test(c, caller_is_asked_every_250_ms);
     tcase_add_loop_test(c, watched_connection_that_ends_abandons, 0,
                         COUNT(leavings));
+    tcase_add_test(c, watched_connection_that_is_half_closed_gets_a_session);
     tcase_add_test(c, threads_share_a_client);
     tcase_add_test(c, impatient_threads_lose_no_slot);
     tcase_add_test(c, closing_the_client_wakes_who_waits);
