@@ -385,6 +385,17 @@ enum apppool_protocol running_protocol(const struct running *running)
                      : app_type(running->type)->protocol;
 }
 
+/* An application may report whatever it likes, as often as it likes. */
+static void log_odd(struct running *running, const char *what)
+{
+    if (running->n_odd < LOG_QUOTA_LINES) {
+        running_log(running, LOG_LEVEL_WARN, "%s: ignored%s", what,
+                    ++running->n_odd == LOG_QUOTA_LINES
+                        ? "; no more is told of such reports"
+                        : "");
+    }
+}
+
 /* "SPAWN type=2 uid=5 user=games", by apppool-spawn before it executes. */
 static void on_spawn_says(struct running *running, const char *text)
 {
@@ -393,7 +404,7 @@ static void on_spawn_says(struct running *running, const char *text)
     if (running->user[0] != '\0' || /* by then it is the application's word */
         sscanf(text, "type=%u uid=%*u user=%32s", &type, running->user) != 2 ||
         type > TYPE_COMMAND) {
-        running_log(running, LOG_LEVEL_WARN, "odd report of its start");
+        log_odd(running, "odd report of its start");
         return;
     }
     running->type = type;
@@ -422,12 +433,14 @@ static bool is_ready_for(const struct running *running, const char *text)
 
 static void on_ready_says(struct running *running, const char *text)
 {
+    char odd[128];
+
     if (is_ready_for(running, text)) {
         on_ready(running);
     } else {
-        running_log(running, LOG_LEVEL_ERROR, "says \"%.40s\", not that it "
-                    "serves on the listener it has (%u): ignored", text,
-                    running->listener);
+        snprintf(odd, sizeof odd, "says \"%.40s\", not that it serves on the "
+                 "listener it has (%u)", text, running->listener);
+        log_odd(running, odd);
     }
 }
 
@@ -462,7 +475,7 @@ void running_on_reported(struct engine *engine, struct wire_message *m)
                strncmp(text, "FAILED ", 7) == 0) {
         add_error(running, rest, len - (size_t)(rest - text));
     } else {
-        running_log(running, LOG_LEVEL_WARN, "an unknown report was ignored");
+        log_odd(running, "an unknown report");
     }
 }
 

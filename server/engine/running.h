@@ -31,6 +31,7 @@ struct running {
     struct story *story;       /* of its start; owned; NULL once it is ready */
     char *error;               /* what it reported as ERROR so far; owned */
     size_t error_len;          /* bytes; <= WIRE_MAX_STRING */
+    unsigned n_odd;            /* reports that made no sense */
     struct usage usage;
     uint64_t leased_requests;  /* that the core did not hand out */
     struct outlet *outlet;     /* of its standard output and error; NULL: none */

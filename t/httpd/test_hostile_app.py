@@ -310,3 +310,27 @@ def test_a_flood_into_a_full_disk_holds_nobody_up(httpd):
             assert flood.get("/", timeout=10).body == b"done"
             assert other.get("/").status == 200
     peaks.check(4096, 16384)
+
+
+BABBLER = '''
+import os, socket
+for name in os.listdir("/proc/self/fd"):
+    try:
+        with socket.socket(fileno=os.dup(int(name))) as s:
+            if s.type == socket.SOCK_SEQPACKET:
+                for word in (b"NONSENSE", b"SPAWN uid=0 user=root", b"READYx"):
+                    for _ in range(2000):
+                        s.send(word)
+    except OSError:
+        pass
+''' + NEIGHBOUR
+
+
+def test_reports_without_sense_are_told_of_a_few_times(httpd):
+    h = httpd(conf="PoolMax 4")
+    babbler = h.vhost(h.wsgi_app("babbler", BABBLER),
+                      "PoolSpawnMethod direct")
+    assert babbler.get("/").status == 200
+    h.log.wait("no more is told of such reports")
+    assert h.log.text().count(": ignored") == 20
+    assert h.status_of(babbler.app)["processes"]
