@@ -5,7 +5,6 @@
 #include "spawn.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -55,16 +54,12 @@ static size_t load(const struct spawn *spawn, struct wire_message *m,
 
 void definition_read(struct spawn *spawn)
 {
-    char *bytes = malloc(MAX_SIZE);
+    static char bytes[MAX_SIZE];
     size_t len, used;
 
-    if (bytes == NULL) {
-        abort();
-    }
     len = read_all(spawn, bytes, MAX_SIZE);
     used = load(spawn, &spawn->rules, MSG_CONFIGURE, bytes, len);
     load(spawn, &spawn->define, MSG_DEFINE, bytes + used, len - used);
-    free(bytes);
     if (wire_get_u32(&spawn->define, FIELD_TYPE, TYPE_AUTO) > TYPE_COMMAND) {
         refuse(spawn, MSG_DEFINE, "its type is unknown");
     }

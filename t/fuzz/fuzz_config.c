@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_config.c - libFuzzer within httpd, before its main().
+ * fuzz_config.c - libFuzzer within httpd, in the place of its main().
  */
 #include <stdlib.h>
 
 #include "config_reader.h"
+#include "instead.h"
 
 int LLVMFuzzerRunDriver(int *argc, char ***argv,
                         int (*try)(const uint8_t *data, size_t size));
@@ -15,9 +16,10 @@ static int try(const uint8_t *data, size_t size)
     return 0;
 }
 
-__attribute__((constructor)) static void run(int argc, char **argv)
+int instead_of_main(int argc, char **argv, char **environment)
 {
+    (void)environment;
     unsetenv("LD_PRELOAD"); /* programs that it starts are no httpd */
     config_reader_begin();
-    exit(LLVMFuzzerRunDriver(&argc, &argv, try));
+    return LLVMFuzzerRunDriver(&argc, &argv, try);
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * replay_config.c - the seeds of configurations, within httpd and before its
- * main(); test_config_replay.c lets it be there.
+ * replay_config.c - the seeds of configurations, within httpd, in the place
+ * of its main(); test_config_replay.c lets it be there.
  */
-#include <stdlib.h>
-
 #include "config_reader.h"
+#include "instead.h"
 #include "replay.h"
 
 static void try(const void *baton, const uint8_t *data, size_t size)
@@ -14,11 +13,14 @@ static void try(const void *baton, const uint8_t *data, size_t size)
     config_reader_try(data, size);
 }
 
-__attribute__((constructor)) static void run(void)
+int instead_of_main(int argc, char **argv, char **environment)
 {
     unsigned n;
 
+    (void)argc;
+    (void)argv;
+    (void)environment;
     config_reader_begin();
     n = replay_folder("config", try, NULL);
-    exit(replay_end(n, n == 0));
+    return replay_end(n, n == 0);
 }

@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the seeds that are made of messages: corpus/engine, corpus/spawn.
+"""Writes the seeds that are made of messages: corpus/engine,
+corpus/spawn, corpus/state.
 
 Numbers of messages, fields and steps are read where they are defined.
 """
 
+import json
 import re
 import struct
 from pathlib import Path
@@ -196,8 +198,73 @@ SPAWN = {
 }
 
 
+def message(kind, **values):
+    """As it travels, in hexadecimal digits."""
+    body = b""
+    for name, value in values.items():
+        data = struct.pack("<I", value) if KINDS[name] == "U32" else value
+        room = len(data) + (KINDS[name] == "TEXT")
+        body += struct.pack("<HHI", FIELDS[name], 0, len(data))
+        body += data.ljust((room + 3) // 4 * 4, b"\0")
+    return (struct.pack("<BBHII", 1, MESSAGES[kind], 0, 0, len(body))
+            + body).hex()
+
+
+def state(**changes):
+    """A master that has one of everything, all its descriptors -1."""
+    generation = {"number": 3, "description": -1, "log": -1,
+                  "configure": message("CONFIGURE", GENERATION=3, MAX=6,
+                                       MAX_IDLE_S=300)}
+    process = {"number": 1, "app": 1, "preloader": 0, "listener": 0,
+               "sticky": 5, "shared": 1, "pid": 1234567, "session": 1234567,
+               "uid": 5, "pidfd": -1, "output": -1, "ready": 1,
+               "report": b"SPAWN type=1 uid=5 user=games".hex(),
+               "listeners": [0], "cancelled": 0}
+    whole = {
+        "format": 1, "wire": 1, "engine_uid": 5, "engine_gid": 5,
+        "nofile": 1024, "oom_score_adj": 0, "last_client": 2,
+        "next_adopted": 1 << 31, "programs": 1, "draining": 0, "tool": -1,
+        "previous": {"number": 0, "description": -1, "log": -1,
+                     "configure": ""},
+        "current": generation, "limits": "",
+        "definitions": [
+            {"number": 1, "generation": 3, "log": -1, "origin": 0,
+             "watched": 1,
+             "message": message("DEFINE", APP=1, ROOT=b"/srv/a", TYPE=0)},
+            {"number": 1 << 31, "generation": 0, "log": -1, "origin": 1,
+             "watched": 0, "key": "1 1 \n/srv/b",
+             "message": message("DEFINE", APP=1 << 31, ROOT=b"/srv/b",
+                                TYPE=0)}],
+        "clients": [
+            {"number": 2, "pid": 1234567, "uid": 33, "admin": 0, "greeted": 1,
+             "generation": 3, "leases": 1, "board": -1,
+             "channels": [[0, 20], [1, 21]]}],
+        "listeners": [{"fd": -1, "path": -1, "port": 0}],
+        "reports": [{"fd": -1, "forks": 1, "device": 1, "inode": 2,
+                     "processes": [process,
+                                   dict(process, number=2, preloader=1,
+                                        shared=0, cancelled=1)]}],
+        "connections": [{"client": 2, "slot": 5, "process": 1, "fd": 22}],
+        "last_process": 2}
+    return json.dumps(whole | changes, separators=(",", ":")).encode()
+
+
+STATE = {
+    "whole": state(),
+    "empty": state(definitions=[], clients=[], listeners=[], reports=[],
+                   connections=[]),
+    "format": state(format=2),
+    "lost-client": state(clients=[]),
+    "lost-listener": state(listeners=[]),
+    "odd-digits": state(limits="0g"),
+    "no-list": state(reports={}),
+    "cut": state()[:-20],
+}
+
+
 def main():
-    for name, seeds in (("engine", ENGINE), ("spawn", SPAWN)):
+    for name, seeds in (("engine", ENGINE), ("spawn", SPAWN),
+                        ("state", STATE)):
         (CORPUS / name).mkdir(parents=True, exist_ok=True)
         for seed, data in seeds.items():
             (CORPUS / name / seed).write_bytes(data)
