@@ -11,6 +11,7 @@
 #include "boot.h"
 
 #include <ap_mpm.h>
+#include <apr_file_io.h>
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
@@ -179,6 +180,14 @@ int boot_monitor(apr_pool_t *p, server_rec *s)
     return OK;
 }
 
+/* Once: APR finds it by making a file there. */
+static void choose_buffer_dir(struct pool_settings *once, apr_pool_t *pchild)
+{
+    if (once->buffer_dir == NULL) {
+        apr_temp_dir_get(&once->buffer_dir, pchild); /* else each body tries */
+    }
+}
+
 void boot_child_init(apr_pool_t *pchild, server_rec *s)
 {
     struct keeper *keeper = keeper_get();
@@ -194,6 +203,7 @@ void boot_child_init(apr_pool_t *pchild, server_rec *s)
     } else {
         fd_close(&keeper->ledger);
     }
+    choose_buffer_dir(config_once(s), pchild);
     config_once(s)->child = child_new(pchild, s, &server, &box,
                                       keeper->parent);
 }
