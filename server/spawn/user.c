@@ -54,10 +54,34 @@ static void use_lowest(struct spawn *spawn)
     use_name(spawn, name != NULL ? name : "nobody", "PoolLowestUser");
 }
 
+/* Not found, or not looked for to the end (getpwuid(3), nsswitch.conf(5)):
+ * then the lowest user could be a wrong one. */
+static bool is_no_answer(int error)
+{
+    return error == EAGAIN || error == EINTR || error == EIO ||
+           error == EMFILE || error == ENFILE || error == ENOMEM ||
+           error == ETIMEDOUT;
+}
+
+/* NULL: root, or nobody known. */
+static const struct passwd *find_owner(const struct spawn *spawn)
+{
+    const struct passwd *owner = NULL;
+
+    errno = 0;
+    if (spawn->owner != 0) {
+        owner = getpwuid(spawn->owner);
+    }
+    if (owner == NULL && is_no_answer(errno)) {
+        spawn_fail(spawn, "The owner of %s (uid %u) cannot be looked up: %s.",
+                   spawn->root, (unsigned)spawn->owner, strerror(errno));
+    }
+    return owner;
+}
+
 static void use_owner(struct spawn *spawn)
 {
-    const struct passwd *owner = spawn->owner != 0 ? getpwuid(spawn->owner)
-                                                   : NULL;
+    const struct passwd *owner = find_owner(spawn);
 
     if (owner != NULL) {
         use(spawn, owner);

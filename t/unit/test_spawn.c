@@ -654,6 +654,22 @@ END_TEST
 /* As whom -------------------------------------------------------------------- */
 
 static const char id_script[] = "echo $(id -u) $(id -g)";
+static int lookup_error; /* errno of getpwuid(); 0: it answers */
+
+/* In the place of libc's. */
+struct passwd *getpwuid(uid_t uid)
+{
+    static struct passwd entry;
+    static char text[4096];
+    struct passwd *found = NULL;
+
+    if (lookup_error != 0) {
+        errno = lookup_error;
+    } else {
+        getpwuid_r(uid, &entry, text, sizeof(text), &found);
+    }
+    return found;
+}
 
 static void assert_runs_as(uid_t uid, gid_t gid)
 {
@@ -715,6 +731,22 @@ START_TEST(what_root_or_nobody_known_owns_runs_as_the_lowest_user)
     ck_assert_int_eq(chown(root, UNNAMED_UID, UNNAMED_UID), 0);
     run();
     assert_runs_as(user->pw_uid, user->pw_gid);
+}
+END_TEST
+
+START_TEST(owner_who_cannot_be_looked_up_is_an_error)
+{
+    const struct passwd *user = somebody();
+
+    if (!need_root("owner_who_cannot_be_looked_up_is_an_error")) {
+        return;
+    }
+    ck_assert_int_eq(chown(root, user->pw_uid, 0), 0);
+    set_command(id_script);
+    lookup_error = EMFILE;
+    run();
+    lookup_error = 0;
+    assert_error("cannot be looked up: Too many open files");
 }
 END_TEST
 
@@ -917,6 +949,7 @@ static void add_users(Suite *suite)
                    application_runs_as_the_owner_with_his_groups_and_no_way_back);
     tcase_add_test(c, owner_is_who_made_the_startup_file_not_where_it_leads);
     tcase_add_test(c, what_root_or_nobody_known_owns_runs_as_the_lowest_user);
+    tcase_add_test(c, owner_who_cannot_be_looked_up_is_an_error);
     tcase_add_test(c, without_switching_all_run_as_the_lowest_user);
     tcase_add_test(c, named_user_and_group_win);
     tcase_add_loop_test(c, unknown_users_and_root_are_refused, 0, 6);
