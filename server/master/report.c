@@ -12,16 +12,19 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "engine_link.h"
 #include "gate.h"
 #include "listener.h"
+#include "proc_stat.h"
 #include "processes.h"
 #include "reaper.h"
 #include "socket.h"
 
 #define REPORT_MAX     8192 /* as FIELD_REPORT has it */
 #define PACKETS_A_TURN 16
+#define ANCESTORS      16   /* between the master and a fork; two with loaders */
 #define REST_PACKETS   64   /* of a process that has ended: an error's text */
 
 struct report {
@@ -142,6 +145,27 @@ static const struct process *find_preloader(const struct report *report)
     return NULL;
 }
 
+static bool has_us_above(pid_t pid)
+{
+    struct proc_stat stat;
+
+    for (int i = 0; i < ANCESTORS && proc_stat_read(pid, &stat) == 0; i++) {
+        if (stat.parent == getpid()) {
+            return true;
+        }
+        pid = stat.parent;
+    }
+    return false;
+}
+
+/* The kernel names who speaks, but an application may have handed its end to
+ * another process of its user: with one in root's terminal we would signal what
+ * is root's. (Twice, since who stands between may end meanwhile.) */
+static bool is_of_the_pool(pid_t pid)
+{
+    return has_us_above(pid) || has_us_above(pid);
+}
+
 static void kill_unwanted(const struct ucred *sender)
 {
     int pidfd = pidfd_open(sender->pid, 0);
@@ -181,8 +205,10 @@ static void on_stranger(struct report *report, const struct packet_in *in)
     const struct process *preloader = find_preloader(report);
     struct wire_sender who = { .pid = in->sender.pid, .uid = in->sender.uid };
 
-    if (p != NULL && preloader != NULL && in->sender.pid > 0 &&
-        in->sender.uid == preloader->uid) {
+    if (!is_of_the_pool(in->sender.pid)) {
+        gate_log_denial(report->m, &who, "a report from elsewhere");
+    } else if (p != NULL && preloader != NULL &&
+               in->sender.uid == preloader->uid) {
         fork_came(report, p, in);
     } else {
         gate_log_denial(report->m, &who, "a report");

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -424,6 +425,64 @@ START_TEST(fork_that_was_cancelled_is_killed_when_it_comes)
 }
 END_TEST
 
+/* Somebody who is not below the master, but may be of an application's user. */
+static int elsewhere[2];
+static pid_t stranger;
+
+/* It speaks with each descriptor that it is sent, and says that it has. */
+static void be_a_stranger(void)
+{
+    struct wire_message m;
+
+    close(elsewhere[0]);
+    wire_message_init(&m);
+    while (wire_wait_readable(elsewhere[1], -1) == 1 &&
+           wire_receive(elsewhere[1], &m, FROM_ENGINE, NULL) == 1) {
+        int fd = wire_take_fd(&m, 0);
+
+        if (write(fd, "READY 0", 7) != 7 || write(elsewhere[1], "", 1) != 1) {
+            break;
+        }
+        close(fd);
+    }
+    _exit(0);
+}
+
+static void have_the_stranger_report(pid_t preloader)
+{
+    int pidfd = (int)syscall(SYS_pidfd_open, preloader, 0);
+    int reports = (int)syscall(SYS_pidfd_getfd, pidfd, 5, 0);
+    struct wire_message m;
+    char done;
+
+    ck_assert_int_ge(reports, 0);
+    wire_message_init(&m);
+    wire_message_begin(&m, MSG_CHANNEL, 1);
+    wire_put_fd(&m, &reports);
+    ck_assert_int_eq(wire_send(elsewhere[0], &m), 0);
+    wire_message_clear(&m);
+    ck_assert_int_eq(wire_wait_readable(elsewhere[0], 5000), 1);
+    ck_assert_int_eq(read(elsewhere[0], &done, 1), 1);
+    close(pidfd);
+}
+
+START_TEST(process_from_elsewhere_is_taken_for_no_fork)
+{
+    pid_t preloader;
+
+    make_preloader();
+    preloader = process_find(world.m, 1)->pid;
+    kill(preloader, SIGSTOP);
+    fork_from_preloader(2, 0);
+    have_the_stranger_report(preloader);
+    world_expect_nothing();
+    ck_assert_int_eq(process_find(world.m, 2)->pid, 0);
+    kill(preloader, SIGCONT);
+    assert_forked(2, 0);
+    ck_assert_int_eq(kill(stranger, 0), 0);
+}
+END_TEST
+
 START_TEST(forks_end_with_a_preloader_that_never_forked)
 {
     make_preloader();
@@ -587,6 +646,13 @@ int main(void)
     SRunner *runner = srunner_create(suite);
     int failed;
 
+    if (wire_pair(elsewhere) < 0 || (stranger = fork()) < 0) {
+        return EXIT_FAILURE;
+    }
+    if (stranger == 0) {
+        be_a_stranger();
+    }
+    fd_close(&elsewhere[1]);
     tcase_add_test(spawn, process_is_spawned_reports_prints_and_ends);
     tcase_add_test(spawn,
                    spawn_server_is_told_the_definition_and_what_was_at_start);
@@ -607,6 +673,7 @@ int main(void)
         forks, connection_to_a_fork_is_ended_with_it_though_the_listener_stays);
     tcase_add_test(forks, fork_that_fails_is_told_and_the_next_one_asked_for);
     tcase_add_test(forks, fork_that_was_cancelled_is_killed_when_it_comes);
+    tcase_add_test(forks, process_from_elsewhere_is_taken_for_no_fork);
     tcase_add_test(forks, forks_end_with_a_preloader_that_never_forked);
     tcase_add_test(engine, next_engine_is_told_everything_in_order);
     tcase_add_test(engine,
@@ -620,5 +687,7 @@ int main(void)
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
+    fd_close(&elsewhere[0]); /* it ends */
+    waitpid(stranger, NULL, 0);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
