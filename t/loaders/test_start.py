@@ -120,7 +120,7 @@ def test_the_application_sees_no_loader(start, language, folder):
                 "sub { [200, [], [encode_json [[$0, @ARGV],\n"
                 "  $FindBin::Bin eq getcwd() ? JSON::PP::true : 0,\n"
                 "  $package eq 'main' ? 'wsgi' : $package, __FILE__,\n"
-                "  [grep { /loaders/ } @INC]]]] }\n"}
+                "  [grep { /loaders/ } @INC, %INC]]]] }\n"}
     with open(os.path.join(folder, language.startup_file), "w") as file:
         file.write(texts[language.name])
     loader = start(root=folder)
