@@ -167,6 +167,7 @@ void peers_new_process(struct peers *peers, uint32_t number, uint32_t app,
     }
     process->number = number;
     process->output = ends[1];
+    process->was_ready = ready;
     peers->last_process = number > peers->last_process ? number
                                                        : peers->last_process;
     begin(&m, MSG_SPAWNED);

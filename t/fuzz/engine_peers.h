@@ -24,6 +24,7 @@ struct peer_client {
 struct peer_process {
     uint32_t number; /* 0: none */
     int output;      /* what it prints goes in here */
+    bool was_ready;  /* for an engine before */
 };
 
 struct peers {

@@ -114,16 +114,22 @@ static void seen(struct peers *peers, struct input *in)
     peers_tell(peers, &m);
 }
 
-/* A connection that outlived an engine; none is told twice. */
+/* A connection that outlived an engine: only who was ready got any. */
 static void kept(struct peers *peers, struct input *in)
 {
+    uint32_t client = take_client(peers, in)->number;
+    uint32_t slot = input_byte(in);
+    const struct peer_process *process = take_process(peers, in);
     struct wire_message m;
 
+    if (!process->was_ready) {
+        return;
+    }
     wire_message_init(&m);
     wire_message_begin(&m, MSG_SLOT_KEPT, 0);
-    wire_put_u32(&m, FIELD_CLIENT, take_client(peers, in)->number);
-    wire_put_u32(&m, FIELD_SLOT, input_byte(in));
-    wire_put_u32(&m, FIELD_PROCESS, take_process(peers, in)->number);
+    wire_put_u32(&m, FIELD_CLIENT, client);
+    wire_put_u32(&m, FIELD_SLOT, slot);
+    wire_put_u32(&m, FIELD_PROCESS, process->number);
     peers_tell(peers, &m);
 }
 

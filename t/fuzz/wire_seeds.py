@@ -111,6 +111,14 @@ ENGINE = {
                + step("GONE", 0, b"\0\0") + report(0, b"READY"),
     "command": HELLO + DIRECT + say("GET", APP=1)
                + report(0, b"SPAWN type=7 uid=5 user=games"),
+    "exclusive": HELLO + step("DEFINE", fields(SPAWN_METHOD=2, PROTOCOL=3,
+                                               MAX_PER_APP=1))
+                 + say("GET", APP=1)
+                 + report(0, b"SPAWN type=6 uid=5 user=games")
+                 + step("SLOT", 0, 0, ACCEPT) + step("CLIENT", 0)
+                 + say("HELLO", client=1) + say("GET", 2, client=1, APP=1)
+                 + step("SLOT", 0, 0, RELEASE) + say("RETURN", SLOT=0)
+                 + step("TIME", 11) + step("SLOT", 1, 0, ACCEPT),
     "adopted": HELLO + say("GET", ROOT=b"/srv/b") + report(0, WSGI)
                + say("CANCEL", 1) + step("TIME", 20),
     "refuses": HELLO + DIRECT + step("REFUSES") + say("GET", APP=1) + UP
@@ -142,7 +150,7 @@ ENGINE = {
                 + step("CLIENT", 2) + step("KNOWN", number(1), 1)
                 + step("KNOWN", number(1), 0) + report(0, WSGI)
                 + step("KEPT", 0, 3, 0) + step("WORD", 0, 3, b"\0" * 7 + b"\3")
-                + step("KEPT", 0, 4, 1) + step("WORD", 0, 7, b"\1" * 8)
+                + step("KEPT", 0, 4, 0) + step("WORD", 0, 7, b"\1" * 8)
                 + step("START", 1) + step("TIME", 6)
                 + say("GET", 2, APP=1, AGE_US=5000) + step("TIME", 6),
     "untold": DIRECT + step("CLIENT", 2) + step("KNOWN", number(1), 1)
