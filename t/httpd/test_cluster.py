@@ -18,12 +18,13 @@ from harness import Httpd, eventually, is_root
 DOCUMENT = Path(__file__).parents[2] / "doc/cluster"
 FRONT_MODULES = ("proxy", "proxy_http", "proxy_balancer", "proxy_hcheck",
                  "lbmethod_byrequests", "slotmem_shm", "watchdog")
+# Others beside it would change what is measured.
+RUNS_ALONE = True
+
 NAMES = ("a", "b", "c")
 APP = """
 import os, time
 
-# Others beside it would change what is measured.
-RUNS_ALONE = True
 def application(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
         time.sleep(0.05)

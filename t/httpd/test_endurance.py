@@ -11,9 +11,6 @@ from conftest import PROBE_CODE
 from harness import eventually
 from harness.client import exchange
 
-# Others beside it would change what is measured.
-RUNS_ALONE = True
-
 pytestmark = pytest.mark.all_mpms
 
 # Ruby sizes its heap in the first thousands.

@@ -7,9 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Others beside it would change what is measured.
-RUNS_ALONE = True
-
 RUN = Path(__file__).parents[1] / "fault" / "run"
 
 

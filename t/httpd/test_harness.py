@@ -14,9 +14,6 @@ import pytest
 from harness import Httpd, StartError, eventually, is_root
 from harness.client import exchange
 
-# Others beside it would change what is measured.
-RUNS_ALONE = True
-
 pytestmark = pytest.mark.all_mpms
 
 

@@ -10,9 +10,6 @@ import pytest
 from conftest import PROBE_CODE
 from harness import Proc, eventually
 
-# Others beside it would change what is measured.
-RUNS_ALONE = True
-
 pytestmark = [pytest.mark.all_mpms]
 
 

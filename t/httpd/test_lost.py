@@ -13,9 +13,6 @@ from conftest import PROBE_CODE
 from harness import Proc, eventually
 from harness.load import Load, ask, still
 
-# Others beside it would change what is measured.
-RUNS_ALONE = True
-
 CONF = "PoolMax 6\nPoolMaxPerApp 2"
 
 

@@ -9,9 +9,6 @@ import pytest
 from conftest import PROBE_CODE
 from harness import eventually
 
-# Others beside it would change what is measured.
-RUNS_ALONE = True
-
 
 class Calls:
     """Requests in threads of their own; their answers by number."""

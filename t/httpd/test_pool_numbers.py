@@ -22,13 +22,13 @@ MaxRequestWorkers 1100
 MinSpareThreads 1
 MaxSpareThreads 1100
 """
+# Others beside it would change what is measured.
+RUNS_ALONE = True
+
 # Says when it was asked, then works for as long as the URL says: /name/1.5, or
 # until there is a file of this name: /name/go.
 DIARY = """
 import os, time
-
-# Others beside it would change what is measured.
-RUNS_ALONE = True
 
 def application(environ, start_response):
     name, seconds = environ["PATH_INFO"].split("/")[1:3]

@@ -12,9 +12,6 @@ from conftest import PROBE_CODE
 from harness import Proc, eventually
 from harness.users import group_name, groups, ids
 
-# Others beside it would change what is measured.
-RUNS_ALONE = True
-
 pytestmark = pytest.mark.both_privileges
 
 SHARED_CONF = "PoolMax 8\nPoolSetEnv FROM_MAIN main"

@@ -19,9 +19,6 @@ from harness.users import is_root
 STUBBORN = '''
 import os, signal, time
 
-# Others beside it would change what is measured.
-RUNS_ALONE = True
-
 def deaf(seconds):
     """Neither SIGTERM nor a closed connection ends this."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})

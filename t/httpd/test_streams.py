@@ -14,9 +14,6 @@ from harness import eventually
 from harness.http2 import Http2
 from test_http_protocol import raw_site
 
-# Others beside it would change what is measured.
-RUNS_ALONE = True
-
 FLOWS = (Path(__file__).parent / "apps/flows.py").read_text()
 SHARED_CONF = "PoolMax 16\nPoolBufferDir /proc/self/fd\nLogLevel apppool:trace1"
 SHARED_MODULES = ("filter", "deflate", "ratelimit", "http2")

@@ -16,9 +16,6 @@ from harness.load import Load, ask, still
 from test_leftovers import check_gone, command_site, kill_master
 from test_lost import processes, requests, warm
 
-# Others beside it would change what is measured.
-RUNS_ALONE = True
-
 
 @pytest.fixture
 def h(httpd, tmp_path_factory, stage):
