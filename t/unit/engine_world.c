@@ -89,9 +89,8 @@ void tell_start(void)
     finish(master, &out);
 }
 
-void tell_client(uint32_t number, uid_t uid)
+static void begin_client(struct wire_message *out, uint32_t number, uid_t uid)
 {
-    struct wire_message out;
     int ends[2];
     int fd;
 
@@ -99,12 +98,29 @@ void tell_client(uint32_t number, uid_t uid)
     channel = ends[1];
     ck_assert_int_eq(board_make(&fd), 0);
     ck_assert_int_eq(board_map(fd, &board), 0);
-    begin(&out, MSG_CLIENT_NEW, 0);
-    wire_put_u32(&out, FIELD_CLIENT, number);
-    wire_put_u32(&out, FIELD_PID, (uint32_t)getpid());
-    wire_put_u32(&out, FIELD_UID, uid);
-    wire_put_fd(&out, &ends[0]);
-    wire_put_fd(&out, &fd);
+    begin(out, MSG_CLIENT_NEW, 0);
+    wire_put_u32(out, FIELD_CLIENT, number);
+    wire_put_u32(out, FIELD_PID, (uint32_t)getpid());
+    wire_put_u32(out, FIELD_UID, uid);
+    wire_put_fd(out, &ends[0]);
+    wire_put_fd(out, &fd);
+}
+
+void tell_client(uint32_t number, uid_t uid)
+{
+    struct wire_message out;
+
+    begin_client(&out, number, uid);
+    finish(master, &out);
+}
+
+void tell_old_client(uint32_t generation)
+{
+    struct wire_message out;
+
+    begin_client(&out, CLIENT, getuid());
+    wire_put_u32(&out, FIELD_GENERATION, generation);
+    wire_put_u32(&out, FIELD_LEASES, 1);
     finish(master, &out);
 }
 
@@ -355,4 +371,17 @@ void expect_word(uint32_t slot, enum slot_state state, bool wanted)
         wire_wait_readable(channel, 1);
     }
     ck_abort_msg("the word is %#llx", (unsigned long long)word_of(slot));
+}
+
+void engine_add_case(Suite *suite, const char *name, void (*begin_with)(void),
+                     const TTest *const *tests, size_t n)
+{
+    TCase *tcase = tcase_create(name);
+
+    tcase_set_timeout(tcase, 30);
+    tcase_add_checked_fixture(tcase, begin_with, teardown);
+    for (size_t i = 0; i < n; i++) {
+        tcase_add_test(tcase, tests[i]);
+    }
+    suite_add_tcase(suite, tcase);
 }

@@ -13,6 +13,8 @@
 #include "message.h"
 #include "slot_word.h"
 
+#include <check.h>
+
 #define PATIENCE_MS 5000
 #define CLIENT 7 /* its number; be_client(CLIENT + 1) makes another one */
 #define ROOT "/srv/blog"
@@ -50,6 +52,8 @@ void finish(int fd, struct wire_message *out);
 /* The master's part. */
 void tell_start(void);
 void tell_client(uint32_t number, uid_t uid);
+/* The client as it was told to the engine before this one. */
+void tell_old_client(uint32_t generation);
 void tell_define(uint32_t app);
 void tell_adopted(uint32_t id);
 void tell_spawned(uint32_t process, pid_t pid);
@@ -75,5 +79,16 @@ int get_session(uint32_t *process_r, uint32_t *slot_r);
 uint64_t word_of(uint32_t slot);
 /* Wait until the engine has changed the word's state or its want. */
 void expect_word(uint32_t slot, enum slot_state state, bool wanted);
+
+/* A case of a suite: tests, each with an engine that begin_with has made. */
+void engine_add_case(Suite *suite, const char *name, void (*begin_with)(void),
+                     const TTest *const *tests, size_t n);
+
+#define ADD(suite, name, setup, ...)                                          \
+    do {                                                                      \
+        const TTest *const tests[] = { __VA_ARGS__ };                         \
+        engine_add_case(suite, name, setup, tests,                            \
+                        sizeof tests / sizeof *tests);                        \
+    } while (0)
 
 #endif

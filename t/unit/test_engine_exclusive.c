@@ -196,25 +196,6 @@ START_TEST(an_http_server_keeps_a_connection_for_every_client)
 }
 END_TEST
 
-static void add(Suite *suite, const char *name, void (*begin_with)(void),
-                const TTest *const *tests, size_t n)
-{
-    TCase *tcase = tcase_create(name);
-
-    tcase_set_timeout(tcase, 30);
-    tcase_add_checked_fixture(tcase, begin_with, teardown);
-    for (size_t i = 0; i < n; i++) {
-        tcase_add_test(tcase, tests[i]);
-    }
-    suite_add_tcase(suite, tcase);
-}
-
-#define ADD(suite, name, setup, ...)                                          \
-    do {                                                                      \
-        const TTest *const tests[] = { __VA_ARGS__ };                         \
-        add(suite, name, setup, tests, sizeof tests / sizeof *tests);         \
-    } while (0)
-
 int main(void)
 {
     Suite *suite = suite_create("engine, exclusive");

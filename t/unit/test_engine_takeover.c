@@ -49,28 +49,6 @@ START_TEST(status_that_is_asked_again_after_a_reset_is_answered_once)
 }
 END_TEST
 
-/* The client as it was told to the engine before this one. */
-static void tell_old_client(uint32_t generation)
-{
-    struct wire_message out;
-    int ends[2];
-    int fd;
-
-    ck_assert_int_eq(wire_pair(ends), 0);
-    channel = ends[1];
-    ck_assert_int_eq(board_make(&fd), 0);
-    ck_assert_int_eq(board_map(fd, &board), 0);
-    begin(&out, MSG_CLIENT_NEW, 0);
-    wire_put_u32(&out, FIELD_CLIENT, CLIENT);
-    wire_put_u32(&out, FIELD_PID, (uint32_t)getpid());
-    wire_put_u32(&out, FIELD_UID, (uint32_t)getuid());
-    wire_put_u32(&out, FIELD_GENERATION, generation);
-    wire_put_u32(&out, FIELD_LEASES, 1);
-    wire_put_fd(&out, &ends[0]);
-    wire_put_fd(&out, &fd);
-    finish(master, &out);
-}
-
 static void tell_generation(uint32_t generation)
 {
     struct wire_message out;
