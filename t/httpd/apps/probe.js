@@ -384,5 +384,6 @@ async function answer(request, response) {
 }
 
 // Under the loader any port will do; as a command it has a descriptor.
-http.createServer(answer).listen(process.env.LISTEN_FDS
-    ? { fd: 3 } : process.env.PORT ?? 3000);
+// Whoever misses the rest of a body waits for it until this time is over.
+http.createServer({ keepAliveTimeout: 500 }, answer).listen(
+    process.env.LISTEN_FDS ? { fd: 3 } : process.env.PORT ?? 3000);
