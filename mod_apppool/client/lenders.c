@@ -280,7 +280,6 @@ static void send_first_away(struct lender *lender)
 
     if (waiter != NULL) {
         take_out(lender, waiter);
-        atomic_store(&waiter->is_served, false);
         sem_post(&waiter->woken);
     }
 }
