@@ -19,7 +19,7 @@ def names_in(folder):
     """What there is; nothing in a folder whose process has ended."""
     try:
         return os.listdir(folder)
-    except ProcessLookupError:
+    except (ProcessLookupError, FileNotFoundError):
         return []
 
 
