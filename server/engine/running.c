@@ -176,6 +176,7 @@ void running_retire(struct engine *engine, struct core_process *process,
     struct running *running = core_process_baton(process);
 
     running_log(running, LOG_LEVEL_DEBUG, "%s: SIGTERM", reason_text(why));
+    running->was_asked = why != CORE_TOO_LONG && why != CORE_UNRESPONSIVE;
     exclusive_on_retire(running);
     link_kill(engine, running->number, SIGTERM);
 }
@@ -481,6 +482,13 @@ void running_on_reported(struct engine *engine, struct wire_message *m)
 
 /* The end -------------------------------------------------------------------- */
 
+static int level_of_end(const struct running *running, uint32_t status)
+{
+    return running->ready && !running->was_asked && status != 0
+               ? LOG_LEVEL_WARN
+               : LOG_LEVEL_INFO;
+}
+
 static void describe_end(char *text, size_t size, uint32_t status)
 {
     if (WIFSIGNALED(status)) {
@@ -496,7 +504,7 @@ static void end(struct running *running, const char *how)
 {
     struct engine *engine = running->engine;
 
-    if (running->core != NULL && !running->ready) {
+    if (running->core != NULL && !running->ready && !running->was_asked) {
         if (running->failed) {
             failure_of_patience(running);
         } else {
@@ -534,9 +542,7 @@ void running_on_gone(struct engine *engine, struct wire_message *m)
     }
     outlet_drain(running->outlet);
     describe_end(how, sizeof how, status);
-    running_log(running,
-                running->ready && status != 0 ? LOG_LEVEL_WARN
-                                              : LOG_LEVEL_INFO, "%s", how);
+    running_log(running, level_of_end(running, status), "%s", how);
     end(running, how);
 }
 

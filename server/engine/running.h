@@ -27,6 +27,7 @@ struct running {
     bool ready;
     bool is_too_large;         /* over PoolMemoryLimit; it was logged */
     bool failed;               /* told the core that it will never be ready */
+    bool was_asked;            /* to end, and nothing was wrong with it */
     char user[33];             /* it runs as; "" until it said so */
     struct story *story;       /* of its start; owned; NULL once it is ready */
     char *error;               /* what it reported as ERROR so far; owned */

@@ -10,6 +10,7 @@ import pytest
 
 from conftest import PROBE_CODE
 from harness import eventually
+from test_http_protocol import RAW
 
 SPEAKER = """
 import os, sys
@@ -220,3 +221,28 @@ def test_a_request_without_a_process_has_its_wait(httpd):
     ((queue, spawn, app, pid, retry, _),) = pool_lines(h, 1)
     assert float(queue) > 0
     assert (app, pid, retry) == ("-", "-", "-")
+
+
+SLOW_START = """
+import time
+open("begun", "w").close()
+time.sleep(30)
+"""
+
+
+def test_an_end_that_was_asked_for_is_no_warning(httpd):
+    """SIGTERM ends a command that knows nothing of it, and one that starts."""
+    h = httpd(conf="PoolMax 2\nPoolMaxIdleTime 1")
+    app = h.app("plain", "command")
+    app.write("server.py", RAW)
+    site = h.vhost(app, extra='PoolAppCommand "python3 server.py"\n'
+                   "PoolMinInstances 0")
+    slow = h.vhost(h.wsgi_app("slow", SLOW_START))
+    site.get("/echo")
+    h.log.wait(r"apps/plain .* was ended by signal 15", 10)
+    with h.connect() as c:
+        c.send(f"GET / HTTP/1.1\r\nHost: {slow.name}\r\n\r\n")
+        eventually(slow.app.root.joinpath("begun").exists)
+        h.stop()
+    assert re.findall(r"apppool:(?:warn|error)\].* engine: .*",
+                      h.log.text()) == []
