@@ -8,6 +8,7 @@
 #include <http_core.h>
 #include <http_protocol.h>
 #include <apr_strings.h>
+#include <string.h>
 
 #define READ_SIZE 16384
 /* Fits a record of FastCGI with its length a multiple of eight. */
@@ -42,6 +43,13 @@ static bool may_stream(const request_rec *r, const struct place_config *place,
            (*len_r > 0 || takes_unmeasured);
 }
 
+static void need_buffer(struct body *body)
+{
+    if (body->buffer == NULL) {
+        body->buffer = apr_palloc(body->r->pool, FILE_PIECE);
+    }
+}
+
 /* What the filters' failure means to the client. */
 static int failure_status(apr_status_t rv)
 {
@@ -58,6 +66,36 @@ static int no_room(apr_status_t rv, request_rec *r, const char **why_r)
     return HTTP_SERVICE_UNAVAILABLE;
 }
 
+static apr_status_t write_gathered(struct body *body)
+{
+    apr_size_t len = body->gathered;
+
+    body->gathered = 0;
+    return len > 0 ? spool_write(&body->spool, body->buffer, len) : APR_SUCCESS;
+}
+
+/* httpd reads 8,000 bytes at a time: for a file they are gathered first. */
+static apr_status_t keep(struct body *body, const char *data, apr_size_t len)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    if (body->gathered == 0 && !spool_needs_file(&body->spool, len)) {
+        return spool_write(&body->spool, data, len);
+    }
+    need_buffer(body);
+    while (len > 0 && rv == APR_SUCCESS) {
+        apr_size_t n = FILE_PIECE - body->gathered;
+
+        n = len < n ? len : n;
+        memcpy(body->buffer + body->gathered, data, n);
+        body->gathered += n;
+        data += n;
+        len -= n;
+        rv = body->gathered == FILE_PIECE ? write_gathered(body) : APR_SUCCESS;
+    }
+    return rv;
+}
+
 /* OK, DONE at the end of the body, or an HTTP status. */
 static int spool_brigade(struct body *body, apr_bucket_brigade *brigade,
                          const char **why_r)
@@ -71,13 +109,14 @@ static int spool_brigade(struct body *body, apr_bucket_brigade *brigade,
 
         bucket = APR_BRIGADE_FIRST(brigade);
         if (APR_BUCKET_IS_EOS(bucket)) {
-            return DONE;
+            rv = write_gathered(body);
+            return rv == APR_SUCCESS ? DONE : no_room(rv, body->r, why_r);
         }
         rv = apr_bucket_read(bucket, &data, &len, APR_BLOCK_READ);
         if (rv != APR_SUCCESS) {
             return failure_status(rv);
         }
-        rv = spool_write(&body->spool, data, len);
+        rv = keep(body, data, len);
         if (rv != APR_SUCCESS) {
             return no_room(rv, body->r, why_r);
         }
@@ -182,9 +221,8 @@ static apr_status_t peek_stream(struct body *body)
 
 static apr_status_t peek_spool(struct body *body)
 {
-    if (body->sent >= (apr_off_t)body->spool.memory_len &&
-        body->buffer == NULL) {
-        body->buffer = apr_palloc(body->r->pool, FILE_PIECE);
+    if (body->sent >= (apr_off_t)body->spool.memory_len) {
+        need_buffer(body);
     }
     return spool_peek(&body->spool, body->sent, body->buffer, FILE_PIECE,
                       &body->piece, &body->piece_len);

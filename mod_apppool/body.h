@@ -26,6 +26,7 @@ struct body {
     bool came;          /* streamed: the client's end of body has come */
     apr_status_t failure; /* streamed: why there is no more of it */
     char *buffer;       /* for pieces of the file; NULL until needed */
+    apr_size_t gathered; /* bytes in it that are still to be spooled */
     const char *piece;  /* peeked and not sent yet */
     apr_size_t piece_len;
 };

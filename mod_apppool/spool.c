@@ -33,6 +33,11 @@ apr_off_t spool_len(const struct spool *spool)
     return (apr_off_t)spool->memory_len + spool->file_len;
 }
 
+bool spool_needs_file(const struct spool *spool, apr_size_t len)
+{
+    return spool->fd >= 0 || spool->memory_len + len > spool->memory_max;
+}
+
 static apr_status_t close_file(void *data)
 {
     struct spool *spool = data;

@@ -9,6 +9,7 @@
 #define MOD_APPPOOL_SPOOL_H
 
 #include <apr_buckets.h>
+#include <stdbool.h>
 #include <apr_file_io.h>
 #include <apr_pools.h>
 
@@ -28,6 +29,9 @@ void spool_init(struct spool *spool, apr_pool_t *p, apr_size_t memory_max,
 
 /* Bytes in it. */
 apr_off_t spool_len(const struct spool *spool);
+
+/* Would len bytes more go to the file, or some of them? */
+bool spool_needs_file(const struct spool *spool, apr_size_t len);
 
 /*
  * Append. APR_SUCCESS; APR_ENOSPC (the disk, the quota or the greatest file
