@@ -41,11 +41,16 @@ def application(environ, start_response):
 '''
 
 
+# Folders of other tests, which run beside these.
+OF_TESTS = ("apppool-t", "apppool-stage", "apppool-hostile", "apppool-files",
+            "apppool-library", "apppool-launcher", "apppool-bench")
+
+
 def left_in_shared_places():
     """What the pool may have put where everybody sees it."""
     return {path for place in ("/dev/shm", "/tmp", "/run")
             for path in Path(place).glob("apppool*")
-            if not path.name.startswith(("apppool-test", "apppool-stage"))}
+            if not path.name.startswith(OF_TESTS)}
 
 
 @pytest.fixture
