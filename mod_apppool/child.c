@@ -12,6 +12,7 @@
 #include <ap_mpm.h>
 #include <apr_thread_mutex.h>
 #include <http_log.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -48,7 +49,7 @@ struct child {
     apr_time_t next_look;         /* no try to connect before this */
     bool has_complained;          /* of there being no server; once */
     struct running_ring running;
-    volatile bool stopping;
+    atomic_bool stopping;
     int is_threaded;
 };
 
