@@ -242,19 +242,25 @@ START_TEST(what_a_process_speaks_is_known_from_its_first_report)
 }
 END_TEST
 
-static void tell_pre_start(void)
+static void tell_definition(enum apppool_type type, uint32_t flags,
+                            uint32_t min_instances)
 {
     struct wire_message out;
 
     begin(&out, MSG_DEFINE, 0);
     wire_put_u32(&out, FIELD_APP, APP);
     wire_put_text(&out, FIELD_ROOT, ROOT);
-    wire_put_u32(&out, FIELD_TYPE, TYPE_NODE);
+    wire_put_u32(&out, FIELD_TYPE, type);
     wire_put_u32(&out, FIELD_GENERATION, 7);
-    wire_put_u32(&out, FIELD_FLAGS, DEFINE_PRE_START);
-    wire_put_u32(&out, FIELD_MIN_INSTANCES, 1);
+    wire_put_u32(&out, FIELD_FLAGS, flags);
+    wire_put_u32(&out, FIELD_MIN_INSTANCES, min_instances);
     finish(master, &out);
     tell_generation(7);
+}
+
+static void tell_pre_start(void)
+{
+    tell_definition(TYPE_NODE, DEFINE_PRE_START, 1);
     tell_old_client(7);
 }
 
@@ -283,14 +289,7 @@ START_TEST(all_that_run_are_known_before_another_is_started)
 {
     struct wire_message out;
 
-    begin(&out, MSG_DEFINE, 0);
-    wire_put_u32(&out, FIELD_APP, APP);
-    wire_put_text(&out, FIELD_ROOT, ROOT);
-    wire_put_u32(&out, FIELD_TYPE, TYPE_AUTO);
-    wire_put_u32(&out, FIELD_GENERATION, 7);
-    wire_put_u32(&out, FIELD_MIN_INSTANCES, 2);
-    finish(master, &out);
-    tell_generation(7);
+    tell_definition(TYPE_AUTO, 0, 2);
     begin(&out, MSG_LIMITS, 0);
     wire_put_u32(&out, FIELD_MAX, 6);
     wire_put_u32(&out, FIELD_MAX_IDLE_S, 300);
