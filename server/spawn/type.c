@@ -58,25 +58,20 @@ static void use_named_file(struct spawn *spawn, const char *name)
     }
 }
 
-static bool has_type(const struct spawn *spawn, size_t i)
-{
-    return spawn->type == TYPE_AUTO || spawn->type == app_startup_files[i].type;
-}
-
 static _Noreturn void fail_none(const struct spawn *spawn)
 {
     char names[256] = "";
     size_t n = 0;
 
     for (size_t i = 0; i < APP_N_STARTUP_FILES; i++) {
-        if (has_type(spawn, i)) {
+        if (app_startup_file_suits(i, spawn->type)) {
             n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s",
                                   n > 0 ? ", " : "",
                                   app_startup_files[i].name);
         }
     }
     if (spawn->type == TYPE_NODE) {
-        snprintf(names + n, sizeof(names) - n, ", package.json");
+        snprintf(names + n, sizeof(names) - n, ", " APP_NODE_PACKAGE);
     }
     spawn_fail(spawn, "No application was found in %s: it has none of %s "
                "(PoolAppRoot, PoolStartupFile).", spawn->root, names);
@@ -85,13 +80,13 @@ static _Noreturn void fail_none(const struct spawn *spawn)
 static void search_file(struct spawn *spawn)
 {
     for (size_t i = 0; i < APP_N_STARTUP_FILES; i++) {
-        if (has_type(spawn, i) && find_file(spawn, app_startup_files[i].name)) {
+        if (app_startup_file_suits(i, spawn->type) &&
+            find_file(spawn, app_startup_files[i].name)) {
             spawn->type = app_startup_files[i].type;
             return;
         }
     }
-    /* Every tool of a front end has one, so it is no sign by itself. */
-    if (spawn->type != TYPE_NODE || !find_file(spawn, "package.json")) {
+    if (spawn->type != TYPE_NODE || !find_file(spawn, APP_NODE_PACKAGE)) {
         fail_none(spawn);
     }
 }

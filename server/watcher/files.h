@@ -10,22 +10,29 @@
 #include <stdint.h>
 #include <time.h>
 
-/* One application's files and what they were like when last looked at. */
+#include "app_type.h"
+
+/* A file and what it was like when last looked at. */
+struct file {
+    char *path;         /* absolute; owned */
+    struct timespec at; /* its modification time; 0: it was not there */
+};
+
+/* One application's files. */
 struct files {
-    char *restart;           /* absolute paths; owned */
-    char *always;
-    char *startup;           /* NULL: found by type at each start, not watched */
-    struct timespec restart_at; /* modification time; 0: it was not there */
-    struct timespec startup_at;
-    bool is_always;          /* always_restart.txt was there */
+    struct file restart;
+    struct file always;
+    struct file startup[APP_N_STARTUP_FILES + 1];
+    unsigned n_startup;
+    bool is_always;     /* always_restart.txt was there */
 };
 
 /*
  * root: absolute. restart_dir: absolute or below root. startup: absolute, below
- * root, or NULL.
+ * root, or NULL: whatever may start an application of this type.
  */
 void files_init(struct files *files, const char *root, const char *restart_dir,
-                const char *startup);
+                const char *startup, enum apppool_type type);
 void files_clear(struct files *files);
 
 /* Are these the same files? */

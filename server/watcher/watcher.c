@@ -72,7 +72,8 @@ static void init_files(struct files *files, const struct wire_message *m)
              is_link ? "/.." : "");
     files_init(files, root,
                restart_dir != NULL ? restart_dir : DEFAULT_RESTART_DIR,
-               wire_get_text(m, FIELD_STARTUP_FILE, NULL));
+               wire_get_text(m, FIELD_STARTUP_FILE, NULL),
+               (enum apppool_type)wire_get_u32(m, FIELD_TYPE, TYPE_AUTO));
 }
 
 static void on_define(struct watcher *watcher, const struct wire_message *m)
@@ -81,7 +82,7 @@ static void on_define(struct watcher *watcher, const struct wire_message *m)
     struct files files;
 
     init_files(&files, m);
-    if (app->files.restart != NULL && files_are_same(&app->files, &files)) {
+    if (app->files.restart.path != NULL && files_are_same(&app->files, &files)) {
         files_clear(&files);
         return;
     }

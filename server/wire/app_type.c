@@ -45,6 +45,11 @@ const struct app_startup_file app_startup_files[APP_N_STARTUP_FILES] = {
     { "app.psgi",          TYPE_PSGI },
 };
 
+bool app_startup_file_suits(size_t i, enum apppool_type type)
+{
+    return type == TYPE_AUTO || type == app_startup_files[i].type;
+}
+
 static const struct app_startup_file extensions[] = {
     { ".ru",   TYPE_RACK },
     { ".py",   TYPE_WSGI },

@@ -46,6 +46,12 @@ struct app_startup_file {
 enum { APP_N_STARTUP_FILES = 6 };
 extern const struct app_startup_file app_startup_files[APP_N_STARTUP_FILES];
 
+/* Can number i of them start an application of this type (TYPE_AUTO: any)? */
+bool app_startup_file_suits(size_t i, enum apppool_type type);
+
+/* Of node alone, and after those: every tool of a front end has one. */
+#define APP_NODE_PACKAGE "package.json"
+
 /* By a startup file's name, or else its extension; TYPE_AUTO: it tells none. */
 enum apppool_type app_type_of_file(const char *path);
 

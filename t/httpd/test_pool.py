@@ -249,6 +249,20 @@ def test_a_repaired_application_starts_without_a_restart(httpd):
     eventually(lambda: site.get("/pid").status == 200, 6)
 
 
+@pytest.mark.parametrize("extra", ["", "PoolAppType wsgi"])
+def test_a_repaired_startup_file_ends_a_long_back_off(httpd, extra):
+    h = httpd()
+    app = h.wsgi_app("broken", BROKEN["wsgi"])
+    site = h.vhost(app, extra=extra)
+
+    def backs_off():
+        assert site.get("/pid").status == 500
+        return h.status_of(app)["retry_in_s"] > 3.5
+    eventually(backs_off, 10)
+    app.write("passenger_wsgi.py", PROBE_CODE["wsgi"])
+    eventually(lambda: site.get("/pid").status == 200, 3)
+
+
 def test_a_startup_file_without_an_application_is_explained(httpd):
     h = httpd()
     site = h.vhost(h.wsgi_app("empty", "x = 1\n"))

@@ -35,7 +35,7 @@ static void setup(void)
 {
     ck_assert_ptr_nonnull(mkdtemp(root));
     ck_assert_int_eq(mkdir(in_root("tmp"), 0755), 0);
-    files_init(&files, root, "tmp", "wsgi.py");
+    files_init(&files, root, "tmp", "wsgi.py", TYPE_AUTO);
 }
 
 static void teardown(void)
@@ -116,6 +116,36 @@ START_TEST(a_changed_startup_file_is_told)
     files_remember(&files);
     touch("wsgi.py", 1001);
     ck_assert_uint_eq(files_look(&files), SEEN_STARTUP);
+}
+END_TEST
+
+static uint32_t seen_of(const char *startup, enum apppool_type type,
+                        const char *changed)
+{
+    struct files own;
+    uint32_t seen;
+
+    files_init(&own, root, "tmp", startup, type);
+    files_remember(&own);
+    touch(changed, 1000);
+    seen = files_look(&own);
+    files_clear(&own);
+    ck_assert_int_eq(unlink(in_root(changed)), 0);
+    return seen;
+}
+
+START_TEST(without_a_name_every_file_that_may_start_it_is_watched)
+{
+    for (size_t i = 0; i < APP_N_STARTUP_FILES; i++) {
+        const struct app_startup_file *file = &app_startup_files[i];
+
+        ck_assert_uint_eq(seen_of(NULL, TYPE_AUTO, file->name), SEEN_STARTUP);
+        ck_assert_uint_eq(seen_of(NULL, file->type, file->name), SEEN_STARTUP);
+        ck_assert_uint_eq(seen_of(NULL, TYPE_COMMAND, file->name), 0);
+        ck_assert_uint_eq(seen_of("other", TYPE_AUTO, file->name), 0);
+    }
+    ck_assert_uint_eq(seen_of(NULL, TYPE_NODE, "package.json"), SEEN_STARTUP);
+    ck_assert_uint_eq(seen_of(NULL, TYPE_AUTO, "package.json"), 0);
 }
 END_TEST
 
@@ -219,6 +249,8 @@ int main(void)
     tcase_add_test(tcase, deletion_never_counts);
     tcase_add_test(tcase, always_restart_is_told_as_long_as_it_is_there);
     tcase_add_test(tcase, a_changed_startup_file_is_told);
+    tcase_add_test(tcase,
+                   without_a_name_every_file_that_may_start_it_is_watched);
     tcase_add_test(tcase, a_fifo_keeps_nobody_waiting);
     tcase_add_test(tcase, a_link_is_looked_at_itself_and_not_followed);
     tcase_add_test(tcase, memory_is_told_of_children_only);
