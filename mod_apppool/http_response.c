@@ -46,6 +46,7 @@ static void take_status_line(struct http_response *response, char *line)
         return;
     }
     response->is_http10 = line[7] == '0';
+    base->says_status = true;
     base->status = (status[0] - '0') * 100 + (status[1] - '0') * 10 +
                    (status[2] - '0');
     base->status_line = status[3] == '\0' || status[4] == '\0' ? NULL : status;

@@ -104,6 +104,7 @@ struct app_response {
     /* Valid once header_done. */
     bool header_done;
     int status;               /* 200..999; 101: is_upgraded */
+    bool says_status;         /* else it is 200, of an error page the error's */
     const char *status_line;  /* "404 Not Found" as written; NULL: httpd's */
     apr_table_t *headers;     /* in order, duplicates kept; without Status,
                                  hop-by-hop headers, Content-Length, framing */

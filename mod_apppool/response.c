@@ -147,10 +147,24 @@ static bool is_stream(const struct app_response *from,
            (type && ap_cstr_casecmpn(type, "text/event-stream", 17) == 0);
 }
 
+/* Did an error (ErrorDocument) lead to the application? */
+static bool is_error_page(const request_rec *r)
+{
+    return r->prev != NULL && ap_is_HTTP_ERROR(r->status);
+}
+
 /* Has httpd a page of its own for this status? Then it may replace this one. */
 static bool may_override(int status)
 {
     return status >= 400 && atoi(ap_get_status_line(status)) == status;
+}
+
+static bool is_overridden(const request_rec *r,
+                          const struct app_response *from,
+                          const struct place_config *place)
+{
+    return place->error_override == 1 && !is_error_page(r) &&
+           may_override(from->status);
 }
 
 static int keep_for_error(void *to, const char *name, const char *value)
@@ -185,7 +199,11 @@ void response_start(struct response *response, struct app_response *from,
 {
     request_rec *r = response->r;
 
-    if (place->error_override == 1 && may_override(from->status)) {
+    response->former_status = r->status;
+    if (is_error_page(r) && !from->says_status) {
+        from->status = r->status; /* as of any CGI program */
+    }
+    if (is_overridden(r, from, place)) {
         override_error(response, from);
         return;
     }
@@ -224,7 +242,7 @@ void response_undo(struct response *response)
 
     if (response->started && !response->passed_any) {
         response->started = false;
-        r->status = HTTP_OK;
+        r->status = response->former_status;
         r->status_line = NULL;
         r->headers_out = response->former_headers;
         r->clength = 0;

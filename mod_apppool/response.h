@@ -40,6 +40,7 @@ struct response {
                              (mod_ssl, mod_deflate do) */
     bool needs_flush;     /* filters may hold back what was passed */
     apr_table_t *former_headers; /* r's before it started */
+    int former_status;
     apr_status_t broken;  /* passing down failed: the client has gone */
 };
 

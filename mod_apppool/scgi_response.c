@@ -38,6 +38,7 @@ static void take_status(struct app_response *base, const char *value)
                                "the response's status is none", value);
         return;
     }
+    base->says_status = true;
     base->status = (value[0] - '0') * 100 + (value[1] - '0') * 10 +
                    (value[2] - '0');
     base->status_line = value[3] == '\0' || value[4] == '\0' ? NULL : value;

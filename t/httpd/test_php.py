@@ -53,6 +53,13 @@ def setup_shared(h):
     app.write("public/views/page.php", DUMP)
     app.write("public/no-info/.htaccess", "AcceptPathInfo Off")
     app.write("public/no-info/x.php", DUMP)
+    app.write("public/lost/page.php", DUMP)
+    app.write("public/lost/gone.php",
+              "<?php http_response_code(410); echo 'gone for good';")
+    app.write("public/lost/.htaccess", "ErrorDocument 404 /lost/page.php")
+    app.write("public/lost/over/.htaccess", "PoolErrorOverride on")
+    app.write("public/lost/said/.htaccess",
+              "ErrorDocument 404 /lost/gone.php")
     h.files = h.vhost(app, extra=f"""
         PoolAppType php
         Alias /tools {h.folder}/apps/tools
@@ -196,6 +203,21 @@ def test_rewrites_and_fallbacks_lead_to_the_file(site):
         "/fall/back/to?q=1", "q=1")
     assert told(site.get("/views/page"), "SCRIPT_NAME", "REQUEST_URI") == (
         f"{public}/views/page.php", "/views/page.php", "/views/page")
+
+
+@pytest.mark.parametrize("folder", ["/lost", "/lost/over"])
+def test_an_error_page_in_php_keeps_the_errors_status(site, folder):
+    """BEHAVIOUR 17"""
+    answer = site.get(f"{folder}/nothing")
+    assert answer.status == 404
+    assert answer.json["server"]["SCRIPT_NAME"] == "/lost/page.php"
+    assert answer.json["server"]["REDIRECT_STATUS"] == "404"
+    assert site.get("/lost/page.php").status == 200
+
+
+def test_an_error_page_in_php_may_say_another_status(site):
+    answer = site.get("/lost/said/nothing")
+    assert (answer.status, answer.body) == (410, b"gone for good")
 
 
 def test_a_front_controller_as_wordpress_writes_it(site):
