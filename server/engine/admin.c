@@ -110,7 +110,7 @@ void admin_on_detach_process(struct channel *channel, struct wire_message *m)
     channel_done(channel, wire_request_id(m));
 }
 
-/* Restart -------------------------------------------------------------------- */
+/* Restart ------------------------------------------------------------------ */
 
 static bool is_meant(const struct definition *definition, const char *root)
 {

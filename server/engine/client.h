@@ -9,25 +9,11 @@
 #ifndef APPPOOL_ENGINE_CLIENT_H
 #define APPPOOL_ENGINE_CLIENT_H
 
+#include "channel.h"
 #include "engine.h"
 #include "slot_word.h"
 
-struct request;
 struct slot;
-
-/* A thread of the client has at most one unanswered GET on its channel. */
-struct channel {
-    TAILQ_ENTRY(channel) next;
-    struct client *client;
-    uint32_t number;         /* within its client; 0 is the first */
-    int fd;                  /* owned */
-    struct loop_watch *watch;
-    struct request *request; /* the GET without an answer; NULL: none */
-    bool inherited;          /* an engine before us was spoken to on it */
-    bool asks_status;        /* in engine->asking */
-    uint32_t status_id;      /* request id of that */
-    TAILQ_ENTRY(channel) next_asking;
-};
 
 /* An OPEN_CHANNEL that the master has been asked for. */
 struct opening {
@@ -66,22 +52,16 @@ void client_on_channel(struct engine *engine, struct wire_message *m);
 
 struct client *client_find(struct engine *engine, uint32_t number);
 
-/* Send to a channel, never waiting. 0, or -errno and the answer is lost (the
- * client is dropped when its channel turns out closed). */
-int channel_send(struct channel *channel, const struct wire_message *m);
-
-/* Answers of one line. page may be NULL. */
-void channel_refuse(struct channel *channel, uint32_t request_id,
-                    enum wire_status status, const char *message,
-                    const char *page, unsigned retry_after_s);
-void channel_answer(struct channel *channel, uint32_t request_id,
-                    enum wire_type type); /* one without fields */
-void channel_done(struct channel *channel, uint32_t request_id);
-void channel_value(struct channel *channel, uint32_t request_id,
-                   uint32_t number);
+/* Messages. */
+void client_on_hello(struct channel *channel, struct wire_message *m);
+void client_on_open_channel(struct channel *channel, struct wire_message *m);
 
 /* One log line, then the client is dropped after the handler. */
 void client_fail(struct client *client, const char *why);
+
+/* It has gone, or has to: free what there is of it. */
+void client_drop(struct client *client);
+void client_drop_channel(struct channel *channel); /* not the first */
 
 /* RESET to every channel: ask again what was not answered. */
 void client_reset_all(struct engine *engine);
@@ -89,7 +69,7 @@ void client_reset_all(struct engine *engine);
 /* Read what clients say; nothing is read before START. */
 void client_listen_all(struct engine *engine);
 
-/* The oldest generation that is in use; the current one if no client is left. */
+/* The oldest generation in use; the current one if no client is left. */
 uint32_t client_oldest_generation(const struct engine *engine);
 
 /* All of them; for the end. */

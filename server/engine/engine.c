@@ -30,7 +30,7 @@
 #define LINK_FD 3
 #define LOOK_US APR_USEC_PER_SEC
 
-/* The core's decisions, to their files ---------------------------------------- */
+/* The core's decisions, to their files ------------------------------------- */
 
 static void on_start(void *baton, struct core_process *process,
                      enum core_start how, struct core_process *preloader,
@@ -92,7 +92,7 @@ static const struct core_ops ops = {
     .restarted = on_restarted,
 };
 
-/* Time -------------------------------------------------------------------------- */
+/* Time --------------------------------------------------------------------- */
 
 int64_t engine_now(const struct engine *engine)
 {
@@ -146,7 +146,7 @@ static void on_look(void *baton)
     engine_settle(engine);
 }
 
-/* Start and end ------------------------------------------------------------------ */
+/* Start and end ------------------------------------------------------------ */
 
 void engine_end(struct engine *engine)
 {

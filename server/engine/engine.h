@@ -3,14 +3,17 @@
  * engine.h - the engine: the core's decisions made real.
  *
  *   link.c        what the master says and is asked to do
- *   client.c      clients, their channels, who may say what
+ *   client.c      clients and their channels, as they come and go
+ *   channel.c     answers
+ *   rules.c       who may say what, and what handles it
  *   request.c     GETs until they are answered
  *   lend.c        sessions: OFFER, RETURN and CLOSED
- *   takeover.c    sessions from before this engine
+ *   takeover.c    processes and sessions from before this engine
  *   lease.c       sessions that a client keeps for its next request
  *   slot.c        connections of a client to a process
  *   definition.c  applications as they are configured
- *   running.c     processes: start, reports, end
+ *   running.c     processes: start and end
+ *   reports.c     what they say while they start
  *   sticky.c      their ids for cookies
  *   output.c      what applications print, line by line
  *   outlet.c      and where it goes

@@ -20,7 +20,7 @@
 /* Up to this age requests may be overtaken by others inside a client. */
 #define LEND_FAIR_US 10000
 
-/* OFFER ---------------------------------------------------------------------- */
+/* OFFER -------------------------------------------------------------------- */
 
 static void give_back_later(struct engine *engine, struct running *running)
 {
@@ -169,7 +169,7 @@ static void give_back(struct slot *slot)
     core_session_closed(running->core, true, engine_now(engine));
 }
 
-/* Connections ---------------------------------------------------------------- */
+/* Connections -------------------------------------------------------------- */
 
 /* The process has answered a probe: it has started, or is back from the
  * request before. */
@@ -184,7 +184,7 @@ static void on_probe(struct engine *engine, struct wire_message *m, bool clean)
         link_revoke(engine, 0, wire_get_u32(m, FIELD_SLOT, 0));
     }
     if (clean && running != NULL && !running->ready) {
-        running_on_accepted(running);
+        running_is_ready(running);
     } else if (clean && running != NULL && running->core != NULL) {
         core_process_clean(running->core, engine_now(engine));
     }
@@ -257,7 +257,7 @@ void lend_on_connect_error(struct engine *engine, struct wire_message *m)
     }
 }
 
-/* RETURN and CLOSED ---------------------------------------------------------- */
+/* RETURN and CLOSED -------------------------------------------------------- */
 
 /* The process counts as in use until it has taken a new connection. */
 static void end_dirty(struct engine *engine, struct running *running)
@@ -347,7 +347,7 @@ void lend_look(struct engine *engine)
     }
 }
 
-/* Those that go -------------------------------------------------------------- */
+/* Those that go ------------------------------------------------------------ */
 
 /* BUSY: in the middle of something. EMPTY: it went before it could say how its
  * request ended. */

@@ -17,6 +17,7 @@
 #include "lend.h"
 #include "metrics.h"
 #include "operate.h"
+#include "reports.h"
 #include "running.h"
 #include "socket.h"
 #include "takeover.h"
@@ -38,7 +39,7 @@ static void on_start(struct engine *engine, struct wire_message *m)
                                         : "");
     if (wire_get_u32(m, FIELD_STATUS, 0) != 0) {
         takeover_slots(engine);
-        running_take_over_all(engine);
+        takeover_processes(engine);
         watch_again(engine);
         core_hold(engine->core, engine_now(engine) + HOLD_US);
         client_reset_all(engine);
@@ -80,7 +81,7 @@ static const struct {
     { MSG_CHANNEL_NEW, client_on_channel },
     { MSG_SPAWNED, running_on_spawned },
     { MSG_SPAWN_ERROR, running_on_spawn_error },
-    { MSG_REPORTED, running_on_reported },
+    { MSG_REPORTED, reports_on_reported },
     { MSG_GONE, running_on_gone },
     { MSG_CONNECTED, lend_on_connected },
     { MSG_CONNECT_ERROR, lend_on_connect_error },

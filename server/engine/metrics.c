@@ -10,7 +10,7 @@
 #include "running.h"
 #include "slot.h"
 
-/* Times ---------------------------------------------------------------------- */
+/* Times -------------------------------------------------------------------- */
 
 static const struct slot_note *note_of(const struct slot *slot)
 {
@@ -55,7 +55,7 @@ void metrics_spawned(struct running *running)
               engine_now(running->engine) - view.started_us);
 }
 
-/* Memory and processor ------------------------------------------------------- */
+/* Memory and processor ----------------------------------------------------- */
 
 static bool is_due(const struct running *running, int64_t now_us,
                    int64_t max_age_us)

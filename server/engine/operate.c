@@ -17,7 +17,7 @@
 /* How long a loader may take to print where its threads are. */
 #define BACKTRACE_US (700 * INT64_C(1000))
 
-/* Draining ------------------------------------------------------------------- */
+/* Draining ----------------------------------------------------------------- */
 
 void operate_on_drain(struct channel *channel, struct wire_message *m)
 {
@@ -33,7 +33,7 @@ void operate_on_drain(struct channel *channel, struct wire_message *m)
     channel_done(channel, wire_request_id(m));
 }
 
-/* Backtraces ----------------------------------------------------------------- */
+/* Backtraces --------------------------------------------------------------- */
 
 /* An answer that is owed. Channel and process may go meanwhile, so they are
  * known by their numbers. */
@@ -146,7 +146,7 @@ void operate_on_backtrace(struct channel *channel, struct wire_message *m)
     wait_for_print(channel, wire_request_id(m), running);
 }
 
-/* The configuration in words ------------------------------------------------- */
+/* The configuration in words ----------------------------------------------- */
 
 void operate_on_describe(struct engine *engine, struct wire_message *m)
 {

@@ -57,7 +57,7 @@ void request_refuse(struct request *request, enum wire_status status,
     request_free(request);
 }
 
-/* GET ------------------------------------------------------------------------ */
+/* GET ---------------------------------------------------------------------- */
 
 static void get_from_core(struct request *request,
                           struct definition *definition)
@@ -160,7 +160,7 @@ void request_on_cancel(struct channel *channel, struct wire_message *m)
     channel_answer(channel, wire_request_id(m), MSG_CANCELLED);
 }
 
-/* Refusals ------------------------------------------------------------------- */
+/* Refusals ----------------------------------------------------------------- */
 
 static enum wire_status status_of(enum core_refusal why)
 {

@@ -20,6 +20,7 @@
 #include "link.h"
 #include "outlet.h"
 #include "sticky.h"
+#include "takeover.h"
 #include "watch.h"
 
 static const char *phase_of(const struct running *running)
@@ -76,8 +77,8 @@ struct running *running_find_pid(struct engine *engine, pid_t pid)
     return NULL;
 }
 
-static struct running *running_new(struct engine *engine, uint32_t number,
-                                   struct definition *definition)
+struct running *running_new(struct engine *engine, uint32_t number,
+                            struct definition *definition)
 {
     struct running *running = calloc(1, sizeof *running);
 
@@ -116,7 +117,7 @@ static void running_free(struct running *running)
     }
 }
 
-/* Decisions ------------------------------------------------------------------ */
+/* Decisions ---------------------------------------------------------------- */
 
 void running_start(struct engine *engine, struct core_process *process,
                    enum core_start how, struct core_process *preloader,
@@ -140,7 +141,6 @@ void running_start(struct engine *engine, struct core_process *process,
         running->forked_by = parent->number;
         memcpy(running->user, parent->user, sizeof running->user);
         running->type = parent->type;
-        running->forked_by = parent->number;
         running->listener = listener;
         link_fork(engine, running->number, parent->number, listener,
                   running->sticky);
@@ -206,35 +206,7 @@ void running_forget(struct engine *engine, struct core_process *process)
     }
 }
 
-/* What the master tells ------------------------------------------------------ */
-
-/* A process that an engine before this one had started. */
-static void remember(struct engine *engine, struct wire_message *m)
-{
-    struct definition *definition =
-        definition_find(engine, wire_get_u32(m, FIELD_APP, 0));
-    struct running *running;
-    int fd;
-
-    if (definition == NULL || definition->app == NULL) {
-        link_kill(engine, wire_get_u32(m, FIELD_PROCESS, 0), SIGTERM);
-        return;
-    }
-    running = running_new(engine, wire_get_u32(m, FIELD_PROCESS, 0),
-                          definition);
-    running->pid = (pid_t)wire_get_u32(m, FIELD_PID, 0);
-    running->n_listeners = wire_get_u32(m, FIELD_LISTENERS, 0);
-    running->preloader = running->n_listeners > 0;
-    running->forked_by = wire_get_u32(m, FIELD_PRELOADER, 0);
-    running->listener = wire_get_u32(m, FIELD_LISTENER, 0);
-    running->ready = wire_get_u32(m, FIELD_STATUS, 0) != 0;
-    running->type = definition->type; /* until its first report comes again */
-    if (!running->preloader) {
-        sticky_set(running, wire_get_u64(m, FIELD_STICKY, 0));
-    }
-    fd = wire_take_fd(m, 0);
-    outlet_open(running, &fd);
-}
+/* What the master tells ---------------------------------------------------- */
 
 void running_on_spawned(struct engine *engine, struct wire_message *m)
 {
@@ -243,7 +215,7 @@ void running_on_spawned(struct engine *engine, struct wire_message *m)
     int fd;
 
     if (running == NULL && !engine->started) {
-        remember(engine, m);
+        takeover_on_spawned(engine, m);
         return;
     }
     if (running == NULL) {
@@ -260,15 +232,14 @@ void running_on_spawned(struct engine *engine, struct wire_message *m)
     running_log(running, LOG_LEVEL_INFO, "started");
 }
 
-/* A process that accepts connections is ready, whatever it reports. */
-static void probe(const struct running *running)
+void running_probe(const struct running *running)
 {
     struct engine *engine = running->engine;
 
     link_connect(engine, 0, ++engine->probe_id, running->number, true);
 }
 
-static void act_on_type(struct running *running)
+void running_act_on_type(struct running *running)
 {
     const struct app_type *type = app_type(running->type);
 
@@ -276,87 +247,11 @@ static void act_on_type(struct running *running)
         running->failed = true; /* it ends by itself, and it is no failure */
         core_preloader_is_useless(running->core, engine_now(running->engine));
     } else if (!type->reports && !running->preloader) {
-        probe(running);
+        running_probe(running);
     }
 }
 
-static void take_over(struct running *running)
-{
-    struct engine *engine = running->engine;
-
-    running->core = core_process_take_over(
-        running->definition->app, running->number, running->ready,
-        running->preloader, running->lent_before, engine_now(engine));
-    core_process_set_baton(running->core, running);
-    if (running->preloader) {
-        core_preloader_set_listeners(running->core, running->n_listeners);
-    } else if (running->ready && running->lent_before == 0) {
-        core_process_doubt(running->core, engine_now(engine));
-    }
-}
-
-static void take_over_descent(struct running *running)
-{
-    struct running *preloader = running_find(running->engine,
-                                             running->forked_by);
-
-    outlet_join(running);
-    if (preloader != NULL && preloader->preloader) {
-        core_process_came_from(running->core, preloader->core,
-                               running->listener);
-    }
-}
-
-/* From here on the core may start others, which have no pid yet. */
-static void ask_again(struct running *running)
-{
-    if (running->pid == 0) {
-        return;
-    }
-    if (running->preloader) {
-        if (!running->ready && running->type != TYPE_AUTO) {
-            act_on_type(running);
-        }
-    } else if (!running->ready || running->lent_before == 0) {
-        probe(running); /* a report may be lost; it may be in mid-response */
-    }
-}
-
-static void each(struct engine *engine, void (*handler)(struct running *))
-{
-    for (apr_hash_index_t *i = apr_hash_first(NULL, engine->processes);
-         i != NULL; i = apr_hash_next(i)) {
-        handler(apr_hash_this_val(i));
-    }
-}
-
-/* The core knows them all before it decides anything. */
-void running_take_over_all(struct engine *engine)
-{
-    each(engine, take_over);
-    each(engine, take_over_descent);
-    each(engine, ask_again);
-}
-
-/* Reports -------------------------------------------------------------------- */
-
-static void add_error(struct running *running, const char *text, size_t len)
-{
-    size_t room = WIRE_MAX_STRING - running->error_len;
-
-    if (len > room) {
-        len = room;
-    }
-    running->error = realloc(running->error, running->error_len + len + 1);
-    if (running->error == NULL) {
-        abort();
-    }
-    memcpy(running->error + running->error_len, text, len);
-    running->error_len += len;
-    running->error[running->error_len] = '\0';
-}
-
-static void on_ready(struct running *running)
+void running_is_ready(struct running *running)
 {
     if (running->ready || running->core == NULL) {
         return;
@@ -373,11 +268,6 @@ static void on_ready(struct running *running)
     lease_recall(running->engine); /* of those that it replaces */
 }
 
-void running_on_accepted(struct running *running)
-{
-    on_ready(running);
-}
-
 enum apppool_protocol running_protocol(const struct running *running)
 {
     uint32_t said = running->definition->protocol;
@@ -386,101 +276,23 @@ enum apppool_protocol running_protocol(const struct running *running)
                      : app_type(running->type)->protocol;
 }
 
-/* An application may report whatever it likes, as often as it likes. */
-static void log_odd(struct running *running, const char *what)
+void running_add_error(struct running *running, const char *text, size_t len)
 {
-    if (running->n_odd < LOG_QUOTA_LINES) {
-        running_log(running, LOG_LEVEL_WARN, "%s: ignored%s", what,
-                    ++running->n_odd == LOG_QUOTA_LINES
-                        ? "; no more is told of such reports"
-                        : "");
-    }
-}
+    size_t room = WIRE_MAX_STRING - running->error_len;
 
-/* "SPAWN type=2 uid=5 user=games", by apppool-spawn before it executes. */
-static void on_spawn_says(struct running *running, const char *text)
-{
-    unsigned type;
-
-    if (running->user[0] != '\0' || /* by then it is the application's word */
-        sscanf(text, "type=%u uid=%*u user=%32s", &type, running->user) != 2 ||
-        type > TYPE_COMMAND) {
-        log_odd(running, "odd report of its start");
-        return;
+    if (len > room) {
+        len = room;
     }
-    running->type = type;
-    free(running->definition->user);
-    running->definition->user = strdup(running->user);
-    if (running->definition->user == NULL) {
+    running->error = realloc(running->error, running->error_len + len + 1);
+    if (running->error == NULL) {
         abort();
     }
-    definition_set_type(running->definition, type);
-    if (running->core != NULL) {
-        act_on_type(running);
-    }
+    memcpy(running->error + running->error_len, text, len);
+    running->error_len += len;
+    running->error[running->error_len] = '\0';
 }
 
-/* "READY", or from a fork "READY K": that it serves on the listener which it
- * was told to keep. */
-static bool is_ready_for(const struct running *running, const char *text)
-{
-    char expected[32] = "READY";
-
-    if (running->forked_by != 0) {
-        snprintf(expected, sizeof expected, "READY %u", running->listener);
-    }
-    return strcmp(text, expected) == 0;
-}
-
-static void on_ready_says(struct running *running, const char *text)
-{
-    char odd[128];
-
-    if (is_ready_for(running, text)) {
-        on_ready(running);
-    } else {
-        snprintf(odd, sizeof odd, "says \"%.40s\", not that it serves on the "
-                 "listener it has (%u)", text, running->listener);
-        log_odd(running, odd);
-    }
-}
-
-/* One packet: a word, perhaps a space and more. */
-void running_on_reported(struct engine *engine, struct wire_message *m)
-{
-    struct running *running =
-        running_find(engine, wire_get_u32(m, FIELD_PROCESS, 0));
-    size_t len;
-    const char *bytes = wire_get_text(m, FIELD_REPORT, &len);
-    char text[8192 + 1];
-    char *rest;
-
-    if (running == NULL || len >= sizeof text) {
-        return;
-    }
-    memcpy(text, bytes, len);
-    text[len] = '\0';
-    rest = strchr(text, ' ');
-    rest = rest != NULL ? rest + 1 : text + strlen(text);
-    if (strncmp(text, "SPAWN ", 6) == 0) {
-        on_spawn_says(running, rest);
-    } else if (running->ready) {
-        return; /* it has nothing more to say that counts */
-    } else if (strncmp(text, "READY", 5) == 0) {
-        on_ready_says(running, text);
-    } else if (strncmp(text, "STEP ", 5) == 0) {
-        story_step(running->story, engine_now(engine), rest);
-    } else if (strncmp(text, "ENV ", 4) == 0) {
-        story_env(running->story, rest);
-    } else if (strncmp(text, "ERROR ", 6) == 0 ||
-               strncmp(text, "FAILED ", 7) == 0) {
-        add_error(running, rest, len - (size_t)(rest - text));
-    } else {
-        log_odd(running, "an unknown report");
-    }
-}
-
-/* The end -------------------------------------------------------------------- */
+/* The end ------------------------------------------------------------------ */
 
 static int level_of_end(const struct running *running, uint32_t status)
 {
@@ -525,7 +337,7 @@ void running_on_spawn_error(struct engine *engine, struct wire_message *m)
     const char *message = wire_get_text(m, FIELD_MESSAGE, NULL);
 
     if (running != NULL) {
-        add_error(running, message, strlen(message));
+        running_add_error(running, message, strlen(message));
         end(running, "was not started");
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * running.h - an application's process as the engine sees it: the core's
- * decision to have it, what it reports, what it prints, how it ends.
+ * decision to have it, how it starts, how it ends.
  */
 #ifndef APPPOOL_ENGINE_RUNNING_H
 #define APPPOOL_ENGINE_RUNNING_H
@@ -35,7 +35,7 @@ struct running {
     unsigned n_odd;            /* reports that made no sense */
     struct usage usage;
     uint64_t leased_requests;  /* that the core did not hand out */
-    struct outlet *outlet;     /* of its standard output and error; NULL: none */
+    struct outlet *outlet;     /* of its standard output and error, or NULL */
     unsigned listener;         /* which of the preloader's it keeps */
     /* Told to a new engine, until the core has them: */
     unsigned lent_before;      /* sessions from before */
@@ -56,20 +56,30 @@ void running_forget(struct engine *engine, struct core_process *process);
 /* What it speaks; 0: its type is not known. */
 enum apppool_protocol running_protocol(const struct running *running);
 
-/* It has accepted the engine's probe. */
-void running_on_accepted(struct running *running);
+/* Find out whether it accepts connections: then it is ready, whatever it
+ * reports. */
+void running_probe(const struct running *running);
+
+/* Its type has become known: what follows for its start. */
+void running_act_on_type(struct running *running);
+
+/* It has said so, or has accepted a probe. */
+void running_is_ready(struct running *running);
+
+/* Why it could not start; more than WIRE_MAX_STRING is left out. */
+void running_add_error(struct running *running, const char *text, size_t len);
 
 /* Link messages. */
 void running_on_spawned(struct engine *engine, struct wire_message *m);
 void running_on_spawn_error(struct engine *engine, struct wire_message *m);
-void running_on_reported(struct engine *engine, struct wire_message *m);
 void running_on_gone(struct engine *engine, struct wire_message *m);
 
 struct running *running_find(struct engine *engine, uint32_t number);
 struct running *running_find_pid(struct engine *engine, pid_t pid);
 
-/* Hand those of an engine before to the core. */
-void running_take_over_all(struct engine *engine);
+/* Owned by the engine, by its number. */
+struct running *running_new(struct engine *engine, uint32_t number,
+                            struct definition *definition);
 
 /* "app /srv/blog (pid 12, serving, 3.000 s): ...": phase and age. */
 void running_log(const struct running *running, enum log_level level,

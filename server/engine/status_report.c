@@ -60,7 +60,7 @@ static json_t *text(const char *bytes)
     return value;
 }
 
-/* Processes ------------------------------------------------------------------ */
+/* Processes ---------------------------------------------------------------- */
 
 static const char *state_name(enum core_process_state state)
 {
@@ -151,7 +151,7 @@ static void add_process(void *baton, struct core_process *process)
                   "working_on", requests_of(running)));
 }
 
-/* Applications --------------------------------------------------------------- */
+/* Applications ------------------------------------------------------------- */
 
 /* One that did not start counts as failed while it backs off; then the next
  * request tries again. */
@@ -282,7 +282,7 @@ static void add_app(void *baton, struct core_app *app)
     json_array_append_new(report->applications, object);
 }
 
-/* The pool ------------------------------------------------------------------- */
+/* The pool ----------------------------------------------------------------- */
 
 static json_t *bounds(void)
 {
