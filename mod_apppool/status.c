@@ -23,7 +23,7 @@ APLOG_USE_MODULE(apppool);
     "connect-src 'self'; form-action 'self'; base-uri 'none'; " \
     "frame-ancestors 'none'"
 
-/* Reading the state ---------------------------------------------------------- */
+/* Reading the state -------------------------------------------------------- */
 
 double status_number(const json_t *object, const char *name)
 {
@@ -77,7 +77,7 @@ json_t *status_load(request_rec *r, const char **why_r)
     return status;
 }
 
-/* Forms ---------------------------------------------------------------------- */
+/* Forms -------------------------------------------------------------------- */
 
 static void set_page_headers(request_rec *r, apr_table_t *args)
 {

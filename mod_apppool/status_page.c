@@ -26,7 +26,7 @@ static const char foot[] =
     "<a href=\"?auto\">text</a> <span id=\"live\"></span></footer>\n"
     "</body></html>\n";
 
-/* Words ---------------------------------------------------------------------- */
+/* Words -------------------------------------------------------------------- */
 
 /* "0.4 ms", "12 s", "3 min 4 s", "2 h 5 min", "8 d 3 h". */
 static const char *duration(request_rec *r, double seconds)
@@ -86,7 +86,7 @@ static void put_badge(request_rec *r, const char *state)
     ap_rvputs(r, "<span class=\"badge ", state, "\">", state, "</span>", NULL);
 }
 
-/* Times ---------------------------------------------------------------------- */
+/* Times -------------------------------------------------------------------- */
 
 /* The bound that `share` of the requests do not exceed; NULL: over the last. */
 static const json_t *quantile(const json_t *times, const json_t *bounds,
@@ -125,7 +125,7 @@ static void put_times(request_rec *r, const char *name, const json_t *times,
         "</small>", NULL));
 }
 
-/* Processes ------------------------------------------------------------------ */
+/* Processes ---------------------------------------------------------------- */
 
 static void put_action(request_rec *r, const char *action, const char *name,
                        const char *value, const char *words)
@@ -205,7 +205,7 @@ static void put_processes(request_rec *r, const json_t *processes)
     ap_rputs("</tbody></table>\n", r);
 }
 
-/* Applications --------------------------------------------------------------- */
+/* Applications ------------------------------------------------------------- */
 
 static void put_queue(request_rec *r, const json_t *app)
 {
@@ -312,7 +312,7 @@ static void put_application(request_rec *r, const json_t *app,
     ap_rputs("</section>\n", r);
 }
 
-/* The pool ------------------------------------------------------------------- */
+/* The pool ----------------------------------------------------------------- */
 
 static void put_pool(request_rec *r, const json_t *status)
 {

@@ -49,7 +49,7 @@ static void put_sample(request_rec *r, const char *name, const char *labels,
     ap_rprintf(r, "%s{%s} %.15g\n", name, labels, value);
 }
 
-/* Of the pool ---------------------------------------------------------------- */
+/* Of the pool -------------------------------------------------------------- */
 
 static const struct pool_metric {
     const char *part, *member; /* of the status */
@@ -93,7 +93,7 @@ static void put_pool(request_rec *r, const json_t *status)
     }
 }
 
-/* Of each application -------------------------------------------------------- */
+/* Of each application ------------------------------------------------------ */
 
 static const struct app_metric {
     const char *member;
@@ -202,7 +202,7 @@ static void put_usage(request_rec *r, const json_t *apps, const char *member,
     }
 }
 
-/* Histograms ----------------------------------------------------------------- */
+/* Histograms --------------------------------------------------------------- */
 
 static void put_buckets(request_rec *r, const char *name, const char *labels,
                         const json_t *times, const json_t *bounds)

@@ -39,7 +39,7 @@ struct lender {
     TAILQ_HEAD(, waiter) line;
 };
 
-/* Keys ---------------------------------------------------------------------- */
+/* Keys --------------------------------------------------------------------- */
 
 static unsigned bucket_of(const char *key)
 {
@@ -127,7 +127,7 @@ void lenders_free(struct apppool_client *client)
     }
 }
 
-/* Lending ------------------------------------------------------------------- */
+/* Lending ------------------------------------------------------------------ */
 
 static void unlist(struct slot *slot)
 {
@@ -264,7 +264,7 @@ bool lender_is_asking(const struct lender *lender)
     return lender->n_asking > 0;
 }
 
-/* What became of a slot ----------------------------------------------------- */
+/* What became of a slot ---------------------------------------------------- */
 
 static void take_out(struct lender *lender, struct waiter *waiter)
 {

@@ -33,7 +33,7 @@ static int complain_about(apr_status_t rv, const char *message)
                                     : apppool_strerror(rv, text, sizeof text));
 }
 
-/* What only looks ------------------------------------------------------------ */
+/* What only looks ---------------------------------------------------------- */
 
 static json_t *parse(const char *json, apr_size_t len)
 {
@@ -198,7 +198,7 @@ static int do_ping(const struct order *order)
     return rv == APR_SUCCESS ? 0 : complain_about(rv, NULL);
 }
 
-/* What changes something ----------------------------------------------------- */
+/* What changes something --------------------------------------------------- */
 
 static int do_restart(const struct order *order)
 {

@@ -96,7 +96,7 @@ apr_array_header_t *find_servers(apr_pool_t *p)
     return found;
 }
 
-/* Asking a server about its httpd --------------------------------------------- */
+/* Asking a server about its httpd ------------------------------------------ */
 
 static const char *copy_member(const json_t *object, const char *name,
                                apr_pool_t *p)

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Status --------------------------------------------------------------------- */
+/* Status ------------------------------------------------------------------- */
 
 static void show_error(FILE *out, const json_t *app)
 {
@@ -107,7 +107,7 @@ void show_status(FILE *out, const json_t *status)
     }
 }
 
-/* Requests ------------------------------------------------------------------- */
+/* Requests ----------------------------------------------------------------- */
 
 /* On a terminal a line is cut at its width; else it is whole, for grep. */
 static void show_request(FILE *out, const json_t *process,

@@ -74,7 +74,7 @@ static void show_root(FILE *out, const json_t *app, size_t room)
     fputc('\n', out);
 }
 
-/* Memory --------------------------------------------------------------------- */
+/* Memory ------------------------------------------------------------------- */
 
 static void show_memory_row(FILE *out, const struct row *row)
 {
@@ -107,7 +107,7 @@ void show_memory(FILE *out, const json_t *status)
     free(rows.list);
 }
 
-/* Top ------------------------------------------------------------------------ */
+/* Top ---------------------------------------------------------------------- */
 
 static void show_top_row(FILE *out, const struct row *row)
 {

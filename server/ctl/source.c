@@ -22,7 +22,7 @@
 
 #define PAGE_MAX (64 * 1024 * 1024)
 
-/* A pool server -------------------------------------------------------------- */
+/* A pool server ------------------------------------------------------------ */
 
 static apr_status_t close_source(void *baton)
 {
@@ -68,7 +68,7 @@ static int open_server(const struct source_options *options,
     return open_client(source, fd, why_r, p);
 }
 
-/* Its PoolControlSocket ------------------------------------------------------ */
+/* Its PoolControlSocket ---------------------------------------------------- */
 
 /* An order given to somebody else's socket could be answered by anybody. */
 static const char *check_socket(const char *path, apr_pool_t *p)
@@ -127,7 +127,7 @@ const struct source *source_open(const struct source_options *options,
     return rc == 0 ? source : NULL;
 }
 
-/* A status page -------------------------------------------------------------- */
+/* A status page ------------------------------------------------------------ */
 
 /* curl knows TLS, proxies and passwords; it is asked without a shell. */
 static void run_curl(const char *url, int out)

@@ -46,7 +46,7 @@ static void add_number(struct words *words, const char *option, unsigned number)
     add(words, text);
 }
 
-/* Where to run it ----------------------------------------------------------- */
+/* Where to run it ---------------------------------------------------------- */
 
 static void enter_root(const struct spawn *spawn)
 {
@@ -85,7 +85,7 @@ static void check_readable(const struct spawn *spawn, const char *path,
                what, path, strerror(errno));
 }
 
-/* With a loader ------------------------------------------------------------- */
+/* With a loader ------------------------------------------------------------ */
 
 /* A language's loader is its row here and its file in server/loaders. */
 static const char *const loaders[] = {
@@ -195,7 +195,7 @@ static _Noreturn void run_loader(const struct spawn *spawn)
     execute(spawn, &words, app_type(spawn->type)->directive);
 }
 
-/* A command ----------------------------------------------------------------- */
+/* A command ---------------------------------------------------------------- */
 
 /* The word with the port in each place of $PORT. */
 static const char *fill_in_port(const struct spawn *spawn, const char *word)

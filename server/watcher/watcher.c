@@ -43,7 +43,7 @@ static struct watched *find(struct watcher *watcher, uint32_t number)
     return apr_hash_get(watcher->apps, &number, sizeof number);
 }
 
-/* What the master says ----------------------------------------------------------- */
+/* What the master says ----------------------------------------------------- */
 
 static struct watched *find_or_add(struct watcher *watcher, uint32_t number)
 {
@@ -175,7 +175,7 @@ static void on_master_ready(void *baton, int fd, unsigned events)
     }
 }
 
-/* Looking -------------------------------------------------------------------------- */
+/* Looking ------------------------------------------------------------------ */
 
 static void look_at(struct watched *app)
 {

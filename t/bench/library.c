@@ -73,7 +73,7 @@ static double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Clients ------------------------------------------------------------------- */
+/* Clients ------------------------------------------------------------------ */
 
 /* Ready, and off with all the others. */
 static void begin(void)
@@ -286,7 +286,7 @@ static void run_message(unsigned number, apr_pool_t *p)
     (void)connections;
 }
 
-/* The other end of "passed" ------------------------------------------------- */
+/* The other end of "passed" ------------------------------------------------ */
 
 static _Noreturn void serve_pairs(void)
 {
@@ -316,7 +316,7 @@ static _Noreturn void serve_pairs(void)
     }
 }
 
-/* Measuring ----------------------------------------------------------------- */
+/* Measuring ---------------------------------------------------------------- */
 
 static pid_t find_engine(void)
 {
