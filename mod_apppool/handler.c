@@ -1,28 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * handler.c - body, session, exchange, response; and every error's status and
- * line in the log, here alone.
+ * handler.c - body, session, exchange, response.
  */
 #include "handler.h"
 
 #include <apr_atomic.h>
-#include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
 #include <http_protocol.h>
 
 #include "app_type.h"
-#include "apppool/error.h"
 #include "clock.h"
-#include "definitions.h"
-#include "exchange.h"
-#include "notes.h"
-#include "page.h"
+#include "failure.h"
 #include "progress.h"
-#include "request.h"
-#include "resolve.h"
 #include "sticky.h"
 #include "tunnel.h"
+#include "work.h"
 
 APLOG_USE_MODULE(apppool);
 
@@ -34,129 +27,6 @@ APLOG_USE_MODULE(apppool);
 #define REPEATS_REUSED 3
 /* What no socket takes at once, so that the client is waited for. */
 #define CLIENT_WAITS 65536
-/* What a client that has gone gets in the access log, as elsewhere. */
-#define STATUS_CLIENT_GONE 499
-
-struct work {
-    request_rec *r;
-    const struct place_config *place;
-    const struct resolved *found;
-    const struct definition *definition;
-    enum apppool_session_protocol spoken; /* by head; 0: there is none yet */
-    struct app_request request;
-    const char *head;
-    apr_size_t head_len;
-    struct child *child;
-    struct body body;
-    struct response response;
-    struct exchange exchange;
-    struct apppool_session *session; /* NULL: none now */
-    pid_t pid;                       /* of the last session's process */
-    struct timing timing;            /* asked: when it was ready for a session;
-                                        before, when it began */
-    struct notes notes;
-    unsigned n_stale;                /* kept connections that were closed */
-    unsigned n_repeated;             /* after a process died with it */
-    bool was_reused;                 /* the connection has carried others */
-};
-
-/* An event of this application: who, what, how long after it began. */
-static void log_failure(const struct work *w, int level,
-                        enum log_number number, const char *what)
-{
-    apr_time_t elapsed = clock_now() - w->timing.asked;
-
-    ap_log_rerror(APLOG_MARK, level, 0, w->r,
-                  "AP%d: application %s, process %" APR_PID_T_FMT ": %s "
-                  "(after %.3f s)", number, w->found->site.root, w->pid, what,
-                  (double)elapsed / APR_USEC_PER_SEC);
-}
-
-static int unavailable(request_rec *r, unsigned retry_after_s)
-{
-    apr_table_setn(r->err_headers_out, "Retry-After",
-                   apr_psprintf(r->pool, "%u",
-                                retry_after_s ? retry_after_s : 1));
-    return HTTP_SERVICE_UNAVAILABLE;
-}
-
-/* Nobody reads what would be answered. */
-static int client_gone(const struct work *w, const char *what)
-{
-    request_rec *r = w->r;
-
-    log_failure(w, APLOG_DEBUG, LOG_CLIENT_GONE, what);
-    if (!w->response.passed_any) {
-        r->status = STATUS_CLIENT_GONE;
-    }
-    r->connection->aborted = 1;
-    return OK;
-}
-
-static enum log_number refusal_number(apr_status_t rv)
-{
-    switch (rv) {
-    case APPPOOL_ESPAWN:
-        return LOG_SPAWN_FAILED;
-    case APPPOOL_EBUSY:
-        return LOG_BUSY;
-    case APPPOOL_ETIMEOUT:
-        return LOG_QUEUE_TIMEOUT;
-    case APPPOOL_EIO:
-        return LOG_NO_SERVER;
-    case APPPOOL_EUNKNOWN:
-        return LOG_UNKNOWN;
-    default:
-        return LOG_OTHER;
-    }
-}
-
-/* It has no process yet. */
-static void log_refusal(const struct work *w, apr_status_t rv, const char *id,
-                        const char *message)
-{
-    apr_time_t elapsed = clock_now() - w->timing.asked;
-
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, w->r,
-                  "AP%d: application %s: no process after %.3f s%s%s: %s",
-                  refusal_number(rv), w->found->site.root,
-                  (double)elapsed / APR_USEC_PER_SEC, id ? ", error " : "",
-                  id ? id : "", message);
-}
-
-static int refused(const struct work *w, apr_status_t rv,
-                   const struct apppool_failure *failure)
-{
-    request_rec *r = w->r;
-    char text[200];
-    const char *message = failure->message
-                              ? failure->message
-                              : apppool_strerror(rv, text, sizeof(text));
-
-    if (child_is_stopping(w->child)) {
-        log_failure(w, APLOG_DEBUG, LOG_STOPPING, "httpd stops");
-        return unavailable(r, 0);
-    }
-    if (rv == APPPOOL_EABANDONED) {
-        return client_gone(w, "the client has gone while it waited");
-    }
-    log_refusal(w, rv, failure->id, message);
-    switch (rv) {
-    case APPPOOL_ESPAWN:
-        if (failure->retry_after_s > 0) {
-            apr_table_setn(r->err_headers_out, "Retry-After",
-                           apr_psprintf(r->pool, "%u",
-                                        failure->retry_after_s));
-        }
-        return page_spawn_error(r, w->place, failure);
-    case APPPOOL_EBUSY:
-    case APPPOOL_ETIMEOUT:
-    case APPPOOL_EIO:
-        return unavailable(r, failure->retry_after_s);
-    default:
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-}
 
 static int is_abandoned(void *baton)
 {
@@ -226,14 +96,6 @@ static bool is_idempotent(const request_rec *r)
     return false;
 }
 
-static bool took_too_long(const struct work *w)
-{
-    int limit_s = config_number(w->definition->place->max_request_s, 0);
-
-    return limit_s > 0 &&
-           clock_now() - w->timing.handed_out >= apr_time_from_sec(limit_s);
-}
-
 /*
  * Nothing came back. On a connection that took nothing nothing has happened;
  * else only what may happen twice is tried again, and once: a request that
@@ -243,7 +105,7 @@ static bool took_too_long(const struct work *w)
  */
 static bool may_try_again(struct work *w)
 {
-    if (took_too_long(w) || child_is_stopping(w->child)) {
+    if (failure_took_too_long(w) || child_is_stopping(w->child)) {
         return false;
     }
     if (w->exchange.was_stale) {
@@ -255,41 +117,6 @@ static bool may_try_again(struct work *w)
     }
     w->n_repeated++;
     return body_rewind(&w->body);
-}
-
-static int failed(struct work *w, enum exchange_end how)
-{
-    const char *why = w->exchange.why ? w->exchange.why : "it broke off";
-    int status;
-
-    if (how == EXCHANGE_CLIENT_GONE) {
-        return client_gone(w, why);
-    }
-    if (child_is_stopping(w->child)) {
-        log_failure(w, APLOG_DEBUG, LOG_STOPPING, "httpd stops");
-        status = unavailable(w->r, 0);
-    } else if (how == EXCHANGE_UPLOAD_CUT) {
-        log_failure(w, APLOG_DEBUG, LOG_UPLOAD_CUT, why);
-        status = body_failure_status(&w->body);
-    } else if (how == EXCHANGE_SILENT) {
-        log_failure(w, APLOG_ERR, w->exchange.number, why);
-        status = HTTP_GATEWAY_TIME_OUT;
-    } else if (took_too_long(w)) {
-        log_failure(w, APLOG_ERR, LOG_TOO_LONG,
-                    "the request took longer than PoolMaxRequestTime");
-        status = HTTP_GATEWAY_TIME_OUT;
-    } else {
-        log_failure(w, how == EXCHANGE_MADE_ROOM ? APLOG_INFO : APLOG_ERR,
-                    w->exchange.number, why);
-        status = how == EXCHANGE_NO_ROOM ||
-                         w->exchange.number == LOG_OVERLOADED
-                     ? unavailable(w->r, 0)
-                     : HTTP_BAD_GATEWAY;
-    }
-    if (how == EXCHANGE_NO_ROOM) {
-        response_undo(&w->response); /* unless some of it is on its way */
-    }
-    return w->response.started ? response_finish(&w->response, true) : status;
 }
 
 /* What the session will speak in all likelihood: as last, or as configured. */
@@ -327,17 +154,17 @@ static int check_protocol(struct work *w, enum apppool_session_protocol number)
     const struct protocol *protocol = protocol_find(number);
 
     if (protocol == NULL) { /* httpd and server are of two releases */
-        log_failure(w, APLOG_ERR, LOG_PROTOCOL,
+        failure_log(w, APLOG_ERR, LOG_PROTOCOL,
                     "the pool server says that it speaks a "
                     "protocol that this httpd does not know; restart httpd");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (w->body.len < 0 && !protocol->takes_unmeasured) {
-        log_failure(w, APLOG_ERR, LOG_PROTOCOL,
+        failure_log(w, APLOG_ERR, LOG_PROTOCOL,
                     "it speaks another protocol than it did; a "
                     "body of unknown length that was to be streamed cannot be "
                     "sent to it");
-        return unavailable(w->r, 0);
+        return failure_unavailable(w->r, 0);
     }
     return OK;
 }
@@ -368,9 +195,9 @@ static int run_tunnel(struct work *w)
     w->session = NULL;
     notes_returned(&w->notes, w->r);
     if (how == TUNNEL_MADE_ROOM) {
-        log_failure(w, APLOG_NOTICE, LOG_MADE_ROOM, ends[how]);
+        failure_log(w, APLOG_NOTICE, LOG_MADE_ROOM, ends[how]);
     } else {
-        log_failure(w, APLOG_DEBUG, LOG_TUNNEL_ENDED, ends[how]);
+        failure_log(w, APLOG_DEBUG, LOG_TUNNEL_ENDED, ends[how]);
     }
     return OK;
 }
@@ -419,35 +246,46 @@ static enum exchange_end try_once(struct work *w,
     return how;
 }
 
-static int run(struct work *w)
+/* A session that can carry the request: OK, or the HTTP status. */
+static int take_session(struct work *w, enum apppool_session_protocol *number)
 {
     struct apppool_failure failure;
-    enum exchange_end how;
+    apr_status_t rv;
+    int status;
+
+    prepare(w, *number);
+    rv = get_session(w, &failure);
+    if (rv != APR_SUCCESS) {
+        return failure_of_session(w, rv, &failure);
+    }
+    *number = apppool_session_protocol(w->session);
+    status = check_protocol(w, *number);
+    if (status != OK) {
+        apppool_session_close(w->session, APPPOOL_SESSION_ENDED);
+    }
+    return status;
+}
+
+/* Until a try has been the last one: OK, or the HTTP status. */
+static int try_all(struct work *w, enum exchange_end *how_r)
+{
     enum apppool_session_protocol number = likely_protocol(w);
+    int status;
 
-    for (;;) {
-        apr_status_t rv;
-        int status;
-
-        prepare(w, number);
-        rv = get_session(w, &failure);
-        if (rv != APR_SUCCESS) {
-            return refused(w, rv, &failure);
+    while ((status = take_session(w, &number)) == OK) {
+        *how_r = try_once(w, number);
+        if (*how_r != EXCHANGE_NOTHING || !may_try_again(w)) {
+            return OK;
         }
-        number = apppool_session_protocol(w->session);
-        status = check_protocol(w, number);
-        if (status != OK) {
-            apppool_session_close(w->session, APPPOOL_SESSION_ENDED);
-            return status;
-        }
-        how = try_once(w, number);
-        if (how != EXCHANGE_NOTHING || !may_try_again(w)) {
-            break;
-        }
-        log_failure(w, w->exchange.was_stale ? APLOG_DEBUG : APLOG_INFO,
+        failure_log(w, w->exchange.was_stale ? APLOG_DEBUG : APLOG_INFO,
                     LOG_TRIED_AGAIN, "it ended without a response; the request "
                     "is tried again");
     }
+    return status;
+}
+
+static int finish(struct work *w, enum exchange_end how)
+{
     if (how == EXCHANGE_UPGRADED) {
         return run_tunnel(w);
     }
@@ -455,10 +293,8 @@ static int run(struct work *w)
         progress_tell(w->r, PROGRESS_CLIENT);
     }
     w->response.is_early = !body_has_come(&w->body);
-    if (how == EXCHANGE_WHOLE) {
-        return response_finish(&w->response, false);
-    }
-    return failed(w, how);
+    return how == EXCHANGE_WHOLE ? response_finish(&w->response, false)
+                                 : failure_of_exchange(w, how);
 }
 
 /* The application and its number in the pool. */
@@ -478,11 +314,52 @@ static int find_definition(struct work *w)
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
+static struct work *work_new(request_rec *r)
+{
+    struct work *w = apr_pcalloc(r->pool, sizeof(*w));
+
+    w->r = r;
+    w->place = config_place(r->per_dir_config);
+    w->found = resolve_found(r);
+    w->child = config_once(r->server)->child;
+    w->timing.asked = clock_now();
+    return w;
+}
+
+static int receive(struct work *w)
+{
+    const struct protocol *protocol = protocol_find(likely_protocol(w));
+    const char *why = NULL;
+    int status = body_receive(&w->body, w->r, w->place,
+                              config_once(w->r->server),
+                              protocol->takes_unmeasured, &why);
+
+    if (status != OK && why != NULL) {
+        failure_log(w, APLOG_ERR, LOG_NO_ROOM_REQUEST, why);
+        return failure_unavailable(w->r, 0);
+    }
+    return status;
+}
+
+static int respond(struct work *w)
+{
+    enum exchange_end how;
+    int status;
+
+    w->timing.asked = clock_now();
+    response_init(&w->response, w->r, w->place, config_once(w->r->server));
+    if (w->place->server_timing == 1) {
+        w->response.timing = &w->timing;
+    }
+    exchange_init(&w->exchange, w->r, w->place, w->child, &w->body,
+                  &w->response);
+    status = try_all(w, &how);
+    return status == OK ? finish(w, how) : status;
+}
+
 int handler_application(request_rec *r)
 {
-    const struct pool_settings *once = config_once(r->server);
     struct work *w;
-    const char *why = NULL;
     int status;
 
     if (r->handler == NULL || strcmp(r->handler, APPLICATION_HANDLER) != 0) {
@@ -491,30 +368,10 @@ int handler_application(request_rec *r)
     if (resolve_found(r) == NULL) { /* whoever said so, no source is sent */
         return script_is_there(r) ? HTTP_FORBIDDEN : DECLINED;
     }
-    w = apr_pcalloc(r->pool, sizeof(*w));
-    w->r = r;
-    w->place = config_place(r->per_dir_config);
-    w->found = resolve_found(r);
-    w->child = once->child;
-    w->timing.asked = clock_now();
+    w = work_new(r);
     status = find_definition(w);
     if (status == OK) {
-        status = body_receive(
-            &w->body, r, w->place, once,
-            protocol_find(likely_protocol(w))->takes_unmeasured, &why);
+        status = receive(w);
     }
-    if (status != OK) {
-        if (why != NULL) {
-            log_failure(w, APLOG_ERR, LOG_NO_ROOM_REQUEST, why);
-            return unavailable(r, 0);
-        }
-        return status;
-    }
-    w->timing.asked = clock_now();
-    response_init(&w->response, r, w->place, once);
-    if (w->place->server_timing == 1) {
-        w->response.timing = &w->timing;
-    }
-    exchange_init(&w->exchange, r, w->place, w->child, &w->body, &w->response);
-    return run(w);
+    return status == OK ? respond(w) : status;
 }
