@@ -87,6 +87,25 @@ static bool app_floor_wants(const struct core_app *app)
            || !(app->count[STAGE_STARTING] + app->n_reserved);
 }
 
+void core_app_sleep(struct core_app *app, int64_t until_us)
+{
+    app->awake = false;
+    app->wake_at_us = until_us;
+}
+
+void core_app_wake(struct core_app *app)
+{
+    app->awake = true;
+    app->wake_at_us = 0;
+}
+
+void core_app_tick(struct core_app *app, int64_t now_us)
+{
+    if (app->wake_at_us && app->wake_at_us <= now_us) {
+        core_app_wake(app);
+    }
+}
+
 /* Its own limits: does any of them forbid a start? */
 static bool app_may_start(const struct core_app *app, int64_t now_us)
 {
@@ -123,6 +142,9 @@ static void app_arm(struct core_app *app, int64_t now_us)
     due = app_min(due, core_start_due(app));
     due = app_min(due, core_ending_due(app));
     due = app_min(due, core_idle_preloader_due(app));
+    if (app->wake_at_us) {
+        due = app_min(due, app->wake_at_us);
+    }
     if (core_backoff_holds(app, now_us)) {
         due = app_min(due, app->retry_at_us);
     }
@@ -227,7 +249,9 @@ void core_app_set_limits(struct core_app *app,
     if (limits->concurrency != app->limits.concurrency) {
         app_set_concurrency(app, limits->concurrency);
     }
-    app->awake = app->awake || limits->pre_start;
+    if (limits->pre_start) {
+        core_app_wake(app);
+    }
     app->limits = *limits;
     core_settle(app, now_us);
 }

@@ -23,10 +23,14 @@ unsigned core_backoff_left_s(const struct core_app *app, int64_t now_us)
                : 1;
 }
 
+/* After so many failures before this one. */
+static int64_t backoff_wait_us(unsigned failures)
+{
+    return (failures < 5 ? 1 << failures : CORE_MAX_BACKOFF_S) * CORE_SECOND;
+}
+
 void core_backoff_failed(struct core_app *app, const char *text, int64_t now_us)
 {
-    unsigned wait_s = app->failures < 5 ? 1U << app->failures
-                                        : CORE_MAX_BACKOFF_S;
     char *copy = strdup(text ? text : "");
 
     if (!copy) {
@@ -34,9 +38,23 @@ void core_backoff_failed(struct core_app *app, const char *text, int64_t now_us)
     }
     free(app->last_error);
     app->last_error = copy;
+    app->retry_at_us = now_us + backoff_wait_us(app->failures);
     app->failures++;
     app->failed_spawns++;
-    app->retry_at_us = now_us + wait_s * CORE_SECOND;
+}
+
+/* One that came up has died young: replaced at once a crash would be a loop. */
+void core_backoff_infant(struct core_app *app, int64_t now_us)
+{
+    if (!app->awake) {
+        return;
+    }
+    if (now_us - app->infant_us > CORE_FORGIVEN_US) {
+        app->infants = 0;
+    }
+    core_app_sleep(app, now_us + backoff_wait_us(app->infants));
+    app->infants++;
+    app->infant_us = now_us;
 }
 
 /* Whoever waits for an application that has no process and may not start one

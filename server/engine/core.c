@@ -114,7 +114,7 @@ static void core_clear_app(struct core_app *app, int64_t now_us)
 {
     struct core_process *process;
 
-    app->awake = false;
+    core_app_sleep(app, 0);
     TAILQ_FOREACH(process, &app->all, all) {
         if (process->stage == STAGE_SERVING) {
             core_leave(process, CORE_CLEARED, now_us);
@@ -174,6 +174,7 @@ static void core_tick_app(struct core_app *app, int64_t now_us)
     core_start_tick(app, now_us);
     core_ending_tick(app, now_us);
     core_idle_preloader_tick(app, now_us);
+    core_app_tick(app, now_us);
     core_settle(app, now_us);
 }
 

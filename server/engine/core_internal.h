@@ -33,8 +33,10 @@
 /* After this long without any process, an application is given the next one
  * that comes free, whoever holds it. */
 #define CORE_STARVED_US (1 * CORE_SECOND)
-/* A process that died younger is not replaced before somebody asks. */
+/* A process that died younger is replaced after a pause, longer from time to
+ * time, unless somebody asks; this long after the last one that is forgotten. */
 #define CORE_INFANT_US (10 * CORE_SECOND)
+#define CORE_FORGIVEN_US (60 * CORE_SECOND)
 #define CORE_MAX_BACKOFF_S 30
 #define CORE_BUSY_RETRY_S 5 /* Retry-After of a full queue */
 
@@ -122,6 +124,7 @@ struct core_app {
     uint32_t release;
     bool removed;
     bool awake;          /* keeps its minimum: it was asked since it slept */
+    int64_t wake_at_us;  /* or does so again then; 0: only when it is asked */
     bool always_restart;
     bool restarting;     /* somebody waits for the op restarted */
     bool held_back;      /* no successors: the last one did not start */
@@ -152,6 +155,8 @@ struct core_app {
     unsigned failures;  /* in a row */
     int64_t retry_at_us;
     char *last_error;
+    unsigned infants;   /* died young, one after the other */
+    int64_t infant_us;  /* the last one */
 
     enum core_hunger hunger;
     int64_t hungry_since_us;
@@ -200,6 +205,10 @@ void core_app_hold(struct core_app *app, int by);
 void core_app_settle(struct core_app *app, int64_t now_us);
 enum core_hunger core_app_hunger(const struct core_app *app, int64_t now_us);
 void core_app_release_if_empty(struct core_app *app);
+/* Its minimum is kept no longer: until it is asked, or (unless 0) until then. */
+void core_app_sleep(struct core_app *app, int64_t until_us);
+void core_app_wake(struct core_app *app);
+void core_app_tick(struct core_app *app, int64_t now_us);
 
 /* process.c: a process from its start to its end. */
 struct core_process *core_process_new(struct core_app *app, bool preloader,
@@ -261,6 +270,7 @@ bool core_backoff_holds(const struct core_app *app, int64_t now_us);
 unsigned core_backoff_left_s(const struct core_app *app, int64_t now_us);
 void core_backoff_failed(struct core_app *app, const char *text,
                          int64_t now_us);
+void core_backoff_infant(struct core_app *app, int64_t now_us);
 void core_backoff_refuse(struct core_app *app, int64_t now_us);
 void core_backoff_end(struct core_app *app);
 

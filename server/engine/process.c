@@ -353,15 +353,14 @@ void core_process_free(struct core_process *process)
     free(process);
 }
 
-/* It served and was not asked to go. One that dies young is not replaced
- * until somebody asks for it, else a crash at its start would be a loop. */
+/* It served and was not asked to go. */
 static void process_died(struct core_process *process, int64_t now_us)
 {
     struct core_app *app = process->app;
 
     app->died++;
     if (now_us - process->ready_us < CORE_INFANT_US) {
-        app->awake = false;
+        core_backoff_infant(app, now_us);
     }
 }
 

@@ -287,7 +287,7 @@ static bool queue_pass(struct core_app *app, struct core_waiter *waiter,
 
     if (process) {
         waiter->process = NULL;
-        app->awake = true;
+        core_app_wake(app);
         core_process_lend(process, waiter, now_us);
     }
     return process != NULL;
@@ -303,7 +303,7 @@ static void queue_join(struct core_app *app, struct core_waiter *waiter,
         core_queue_refuse(app, waiter, CORE_QUEUE_FULL, NULL,
                           CORE_BUSY_RETRY_S);
     } else {
-        app->awake = true;
+        core_app_wake(app);
         core_queue_push(app, waiter, now_us);
     }
 }

@@ -181,8 +181,11 @@ void core_restart(struct core_app *app, int64_t now_us)
         return;
     }
     /* One that did not start is to be tried, or nobody would learn. */
-    app->awake = app->awake || app->failures > 0;
+    if (app->failures > 0) {
+        core_app_wake(app);
+    }
     core_backoff_end(app);
+    app->infants = 0;
     app->restarting = true;
     restart_age(app);
     restart_retire_preloaders(app, now_us);

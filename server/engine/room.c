@@ -166,7 +166,7 @@ static void room_give_up(struct core_process *process, enum core_reason why,
     struct core_app *app = process->app;
 
     if (app->count[STAGE_SERVING] <= app->limits.min_instances) {
-        app->awake = false; /* else it would want it back at once */
+        core_app_sleep(app, 0); /* else it would want it back at once */
     }
     core_retire(process, why, now_us);
     core_app_settle(app, now_us);

@@ -200,7 +200,7 @@ void core_start_fail(struct core_process *process, const char *text,
     core_backoff_failed(app, text, now_us);
     core_restart_failed(app, app->last_error);
     if (!core_app_alive(app)) {
-        app->awake = false; /* tried again when somebody asks */
+        core_app_sleep(app, 0); /* tried again when somebody asks */
     }
 }
 

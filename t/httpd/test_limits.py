@@ -2,6 +2,8 @@
 """Directives that bound or shape what one application may do."""
 
 import http.client
+import os
+import signal
 import subprocess
 import threading
 import time
@@ -111,6 +113,20 @@ def test_min_instances_stay_when_idle(httpd):
     site.app.write("go", "")
     calls.join()
     eventually(lambda: len(h.processes_of(site.app)) == 2, 6)
+
+
+def test_one_of_min_instances_that_is_killed_comes_back_unasked(httpd):
+    h = httpd(conf="PoolMax 4")
+    site = probe_site(h, extra="PoolMinInstances 2")
+    assert site.get("/pid").status == 200
+    eventually(lambda: len(h.processes_of(site.app)) == 2, 8)
+    killed = h.processes_of(site.app)[0]
+    os.kill(killed, signal.SIGKILL)
+
+    def is_replaced():
+        pids = h.processes_of(site.app)
+        return killed not in pids and len(pids) == 2
+    eventually(is_replaced, 4)
 
 
 def test_pre_start_starts_without_a_request(httpd):

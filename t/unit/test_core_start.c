@@ -400,7 +400,7 @@ START_TEST(an_idle_process_that_dies_is_replaced)
 }
 END_TEST
 
-START_TEST(a_process_that_dies_young_is_replaced_on_demand_only)
+START_TEST(one_that_dies_young_is_replaced_on_demand_or_after_a_pause)
 {
     struct world *w = world_new(4);
     struct core_app *app = world_app(w);
@@ -414,6 +414,66 @@ START_TEST(a_process_that_dies_young_is_replaced_on_demand_only)
     expect(w, "");
     get(w, app, "b");
     expect(w, "start 2");
+    ready(w, 2);
+    closed(w, 2);
+    forget(w);
+    gone(w, 2);
+    pass(w, 2 * SECOND - 1);
+    expect(w, "");
+    pass(w, 1);
+    expect(w, "start 3");
+    world_free(w);
+}
+END_TEST
+
+START_TEST(a_crash_after_each_start_makes_the_pause_longer)
+{
+    static const int pauses[] = { 1, 2, 4, 8, 16, 30, 30 };
+    struct world *w = world_new(4);
+    struct core_app *app = world_app(w);
+    uint32_t number = 1;
+
+    get(w, app, "a");
+    ready(w, number);
+    closed(w, number);
+    for (size_t i = 0; i < sizeof(pauses) / sizeof(*pauses); i++) {
+        forget(w);
+        gone(w, number++);
+        pass(w, pauses[i] * SECOND - 1);
+        expect(w, "");
+        pass(w, 1);
+        ready(w, number);
+    }
+    pass(w, 61 * SECOND);
+    gone(w, number++); /* not young: at once */
+    ready(w, number);
+    forget(w);
+    gone(w, number++); /* all of that is forgotten */
+    pass(w, SECOND - 1);
+    expect(w, "");
+    pass(w, 1);
+    ready(w, number);
+    world_free(w);
+}
+END_TEST
+
+START_TEST(several_that_are_killed_young_all_come_back)
+{
+    struct core_app_limits limits = world_limits();
+    struct world *w = world_new(4);
+
+    limits.min_instances = 3;
+    get(w, world_app_with(w, limits), "a");
+    ready(w, 1);
+    ready(w, 2);
+    ready(w, 3);
+    closed(w, 1);
+    forget(w);
+    gone(w, 1);
+    gone(w, 3);
+    expect(w, "");
+    pass(w, SECOND);
+    expect(w, "start 4, start 5");
     world_free(w);
 }
 END_TEST
@@ -483,7 +543,9 @@ int main(void)
         pre_start_starts_the_minimum_without_a_request,
         nothing_starts_before_the_first_request,
         an_idle_process_that_dies_is_replaced,
-        a_process_that_dies_young_is_replaced_on_demand_only,
+        one_that_dies_young_is_replaced_on_demand_or_after_a_pause,
+        a_crash_after_each_start_makes_the_pause_longer,
+        several_that_are_killed_young_all_come_back,
         a_process_that_dies_in_use_frees_its_place,
         processes_of_an_engine_before_are_taken_over,
         NULL,
