@@ -163,8 +163,8 @@ int body_receive(struct body *body, request_rec *r,
     return body->streamed ? OK : spool_all(body, why_r);
 }
 
-/* httpd's filter says 100 Continue only to who would block for the body, and not
- * where it is larger than LimitRequestBody. */
+/* httpd's filter says 100 Continue only to who would block for the body, and
+ * not where it is larger than LimitRequestBody. */
 static void invite(const struct body *body)
 {
     request_rec *r = body->r;

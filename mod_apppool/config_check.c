@@ -49,12 +49,14 @@ static int check_server_user(server_rec *s, const struct pool_settings *once)
     who = apr_pstrcat(s->process->pconf, "PoolServerUser ", once->server_user,
                       NULL);
     if (user != NULL && user->pw_uid == 0) {
-        return refuse(s, once->said, who, "must not be root; leave it out, or make a user "
-                      "for the pool alone");
+        return refuse(s, once->said, who,
+                      "must not be root; leave it out, or make a user for the "
+                      "pool alone");
     }
     if (user != NULL && user->pw_uid == ap_unixd_config.user_id) {
-        return refuse(s, once->said, who, "must not be httpd's own User; leave it out, or "
-                      "make a user for the pool alone");
+        return refuse(s, once->said, who,
+                      "must not be httpd's own User; leave it out, or make a "
+                      "user for the pool alone");
     }
     return OK;
 }
@@ -69,8 +71,9 @@ static int check_user(server_rec *s, const struct pool_settings *once,
         return refuse(s, place->said, who, "needs PoolUserSwitching on");
     }
     if (once->server_user != NULL && strcmp(user, once->server_user) == 0) {
-        return refuse(s, place->said, who, "is PoolServerUser, too: no application runs as "
-                      "the pool itself; name another");
+        return refuse(s, place->said, who,
+                      "is PoolServerUser, too: no application runs as the "
+                      "pool itself; name another");
     }
     return OK;
 }
@@ -221,8 +224,9 @@ int config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         status = check_applications(s, once, all);
     }
     if (status == OK && ap_unixd_config.chroot_dir != NULL) {
-        status = refuse(s, NULL, "ChrootDir", "and mod_apppool do not go together: "
-                        "the pool's programs are outside of it");
+        status = refuse(s, NULL, "ChrootDir",
+                        "and mod_apppool do not go together: the pool's "
+                        "programs are outside of it");
     }
     return status;
 }

@@ -144,8 +144,8 @@ void limits_note(apr_pool_t *p, const struct pool_settings *once,
     }
     if (started > config_max(once)) {
         APR_ARRAY_PUSH(all->notes, const char *) = apr_psprintf(
-            p, "%sPoolPreStart is to start %d processes, and PoolMax is %d: not "
-            "all will start with httpd",
+            p, "%sPoolPreStart is to start %d processes, and PoolMax is %d: "
+            "not all will start with httpd",
             said_where(p, once->said, "PoolMax"), started, config_max(once));
     }
 }

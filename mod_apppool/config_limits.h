@@ -8,7 +8,7 @@
 
 #include "definitions.h"
 
-/* Of one application; each begins with the directive it is about. NULL: none. */
+/* Of one application; each begins with its directive's name. NULL: none. */
 const char *limits_contradiction(apr_pool_t *p,
                                  const struct pool_settings *once,
                                  const struct definition *d);

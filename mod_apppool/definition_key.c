@@ -90,5 +90,6 @@ const char *definition_key(apr_pool_t *p, const struct place_config *place,
                        or_empty(site->command), "\n",
                        config_environment(place), "\n", interpreters, "\n",
                        or_empty(place->user), "\n", or_empty(place->group),
-                       "\n", or_empty(place->isolation), "\n", base_uri_of(site), "\n", setenv, NULL);
+                       "\n", or_empty(place->isolation), "\n",
+                       base_uri_of(site), "\n", setenv, NULL);
 }

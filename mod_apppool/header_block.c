@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define FIRST_SIZE 2048
-/* More names than any application sends; they cost memory beside their bytes. */
+/* More names than any application sends; each costs more than its bytes. */
 #define HEADERS_MAX 1000
 
 static void keep(struct header_block *block, apr_pool_t *p, const char *data,

@@ -72,11 +72,11 @@ void keeper_tell_end(struct keeper *keeper);
 void keeper_look_after_ending(struct keeper *keeper);
 
 /* See that children find and reach the server that runs now, whoever else has
- * inherited what leads to it. It may have to end; another is for keeper_start().
- */
+ * inherited what leads to it. It may have to end; another is for
+ * keeper_start(). */
 void keeper_look_after_shared(struct keeper *keeper, server_rec *s);
 
-/* Wait until a server that was told to end has ended, 8 s at most, then kill. */
+/* Wait until a server that was told to end has done so; 8 s, then kill. */
 void keeper_await_end(struct keeper *keeper);
 
 #endif

@@ -36,7 +36,7 @@ struct response {
     bool is_early;        /* the client still sends its request */
     bool may_flow;        /* the client's connection is its own (HTTP/1), and no
                              filter may wait on purpose (mod_ratelimit) */
-    bool is_plain;        /* may_flow, and no filter keeps anything until a FLUSH
+    bool is_plain;        /* may_flow, no filter keeps anything until a FLUSH
                              (mod_ssl, mod_deflate do) */
     bool needs_flush;     /* filters may hold back what was passed */
     apr_table_t *former_headers; /* r's before it started */
@@ -73,8 +73,8 @@ bool response_drops_too_much(const struct response *response);
 bool response_has_more(const struct response *response);
 
 /*
- * At most `most` bytes of them (0: all), so that they reach the client now. Where
- * filters need a FLUSH for that, it blocks as the client makes it.
+ * At most `most` bytes of them (0: all), so that they reach the client now.
+ * Where filters need a FLUSH for that, it blocks as the client makes it.
  */
 void response_flush(struct response *response, apr_off_t most);
 

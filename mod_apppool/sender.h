@@ -43,8 +43,8 @@ void sender_init(struct sender *sender, const struct protocol *protocol,
 
 /*
  * What will be sent first, for somebody else to send; *parts_r is borrowed.
- * Nothing where the client has to be read for it. What became of it is told with
- * sender_skip(), before anything else.
+ * Nothing where the client has to be read for it. What became of it is told
+ * with sender_skip(), before anything else.
  */
 int sender_first(struct sender *sender, const struct iovec **parts_r);
 void sender_skip(struct sender *sender, apr_size_t len);

@@ -19,7 +19,8 @@ APLOG_USE_MODULE(apppool);
 #define STATUS_HANDLER "apppool-status"
 
 /* The page needs nothing from elsewhere, and nothing may frame it. */
-#define PAGE_POLICY "default-src 'none'; style-src 'self'; script-src 'self'; " \
+#define PAGE_POLICY \
+    "default-src 'none'; style-src 'self'; script-src 'self'; " \
     "connect-src 'self'; form-action 'self'; base-uri 'none'; " \
     "frame-ancestors 'none'"
 

@@ -26,14 +26,14 @@ struct apppool_failure {
     const char *message;  /* for the log; never NULL after an error */
     const char *page;     /* HTML page for a person; NULL: none */
     unsigned retry_after_s; /* 0: not said */
-    const char *id;       /* of a failed start: what finds it in the log; NULL */
+    const char *id;       /* of a failed start, found in the log by it; NULL */
 };
 
 /* Zero it, then set what differs. */
 struct apppool_get_options {
     apr_uint32_t app;        /* number of a definition; 0: by root */
     const char *root;        /* root of the application; with app != 0 only for
-                                a definition whose root comes with the request */
+                                a definition whose root the request brings */
     int keep_privilege;      /* 1: the original's lowerPrivilege = false: run as
                                 the server's starter. Root alone */
     const char *lowest_user; /* NULL: "nobody". Root alone */
@@ -50,10 +50,10 @@ struct apppool_get_options {
     int (*abandoned)(void *baton); /* asked every 250 ms; non-zero abandons */
     void *baton;
 
-    /* How the request begins, in the words of this protocol: a thread that hands
-     * its process over sends it at once, before this one has even woken up.
-     * Borrowed until the get returns; apppool_session_sent() tells what went
-     * out. NULL: nothing is sent. */
+    /* How the request begins, in the words of this protocol: a thread that
+     * hands its process over sends it at once, before this one has even woken
+     * up. Borrowed until the get returns; apppool_session_sent() tells what
+     * went out. NULL: nothing is sent. */
     const struct iovec *first;
     int n_first;
     enum apppool_session_protocol first_protocol;

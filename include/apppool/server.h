@@ -31,7 +31,7 @@ struct apppool_server_options {
     const char *environment;   /* RAILS_ENV and its kin; NULL: "production"; "":
                                   the variables as they are now */
     const char *ruby;          /* NULL: "ruby" */
-    const char *user;          /* user of the engine, counts only for root; NULL,
+    const char *user;          /* of the engine, counts only for root; NULL,
                                   "" or unknown: nobody; "auto": as
                                   PoolServerUser's default */
     const char *runtime_dir;   /* where private socket folders live for a

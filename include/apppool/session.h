@@ -70,8 +70,8 @@ apr_interval_time_t apppool_session_spawn_time(
     const struct apppool_session *session);
 
 /*
- * The request has become another protocol (101), client and application talk
- * as long as they like: no limit for requests applies any more. When the process
+ * The request has become another protocol (101), client and application talk as
+ * long as they like: no limit for requests applies any more. When the process
  * is to end (a restart ...) the connection is shut down.
  */
 void apppool_session_upgraded(struct apppool_session *session);

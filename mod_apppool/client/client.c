@@ -62,7 +62,8 @@ static apr_status_t take_welcome(struct apppool_client *client,
     int board_fd = wire_take_fd(m, 0);
     int rc;
 
-    client->number = wire_get_u32(m, FIELD_CLIENT, (uint32_t)client->mark.owner);
+    client->number =
+        wire_get_u32(m, FIELD_CLIENT, (uint32_t)client->mark.owner);
     if (board_fd < 0) {
         return APR_SUCCESS; /* an admin channel */
     }

@@ -108,7 +108,7 @@ static size_t put_time(char *to, size_t size)
                             now.tv_nsec / 1000, year);
 }
 
-/* Copy text, control characters as \xNN, as much as fits. Returns its length. */
+/* Copy text, control characters as \xNN, what fits. Returns its length. */
 static size_t put_escaped(char *to, size_t size, const char *text)
 {
     static const char hex[] = "0123456789abcdef";

@@ -2,7 +2,7 @@
 /*
  * log.h - one line for the log, in httpd's own form.
  *
- *   [Wed Nov 25 00:02:44.123456 2026] [apppool:error] [pid 123] app /srv/blog: ...
+ *   [Wed Nov 25 00:02:44.123456 2026] [apppool:error] [pid 123] app /srv/x: ...
  *
  * Goes to standard error (httpd's ErrorLog, or what the library's user gave).
  * One write(2) a line of at most LOG_LINE_MAX bytes, so that lines of several

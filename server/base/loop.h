@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * loop.h - one thread, many descriptors, some timers (apr_pollset, apr_skiplist).
+ * loop.h - one thread, many descriptors (apr_pollset), some timers
+ * (apr_skiplist).
  *
  * Master and engine each run one loop and do all their work in its callbacks.
  * A callback may close its own watch or any other; the loop notices. Time is

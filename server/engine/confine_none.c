@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * confine_none.c - confine.c's place in a build with sanitizers or for coverage:
- * their run time writes reports, reads /proc and runs a symbolizer.
+ * confine_none.c - confine.c's place in a build with sanitizers or for
+ * coverage: their run time writes reports, reads /proc and runs a symbolizer.
  */
 #include "confine.h"
 

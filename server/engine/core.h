@@ -31,12 +31,12 @@ struct core_process;
  */
 struct core_waiter {
     TAILQ_ENTRY(core_waiter) link; /* the queue's */
-    TAILQ_ENTRY(core_waiter) line; /* the queue's: those who wait for the same */
+    TAILQ_ENTRY(core_waiter) line; /* the queue's: who waits for the same */
     struct core_app *app;  /* NULL: not waiting */
     int64_t since_us;      /* when the request began to wait (its true age) */
-    int64_t spawn_us;      /* of its wait, time in which a first process started */
-    struct core_process *sticky;  /* its own; NULL: any. Looked at by core_get() */
-    struct core_process *process; /* the queue's: the one it waits for, or NULL */
+    int64_t spawn_us;      /* of its wait, while a first process started */
+    struct core_process *sticky;  /* its own; NULL: any. core_get() looks */
+    struct core_process *process; /* the queue's: it waits for that, or NULL */
     int64_t clock_us, counts_from_us; /* the queue's */
 };
 
@@ -177,8 +177,8 @@ void core_spawn_failed(struct core_process *process, const char *text,
  * it ends by itself, and what waits for it is started directly. */
 void core_preloader_is_useless(struct core_process *preloader, int64_t now_us);
 
-/* The process has ended, asked or not, in whatever state; frees it. A process
- * that dies before it was ready is a failed spawn: use core_spawn_failed first. */
+/* The process has ended, asked or not, in whatever state; frees it. One that
+ * dies before it was ready is a failed spawn: use core_spawn_failed first. */
 void core_process_gone(struct core_process *process, int64_t now_us);
 
 /* Memory as measured, MiB; replaced when over the app's limit. */
@@ -205,7 +205,7 @@ void core_set_always_restart(struct core_app *app, bool on, int64_t now_us);
 /* Retire this process when it is free. */
 void core_detach(struct core_process *process, int64_t now_us);
 
-/* clear: as in pool.h. stop: refuse all that wait, retire all, start nothing. */
+/* clear: as in pool.h. stop: refuse who waits, retire all, start nothing. */
 void core_clear(struct core *core, int64_t now_us);
 void core_stop(struct core *core, int64_t now_us);
 
@@ -217,8 +217,8 @@ struct core_process *core_process_take_over(struct core_app *app,
                                             uint32_t number, bool ready,
                                             bool preloader, unsigned lent,
                                             int64_t now_us);
-/* It may still work on a request that was abandoned: nothing is handed out to it
- * before core_process_clean(). Follows core_process_take_over() at once. */
+/* It may still work on a request that was abandoned: nothing is handed out to
+ * it before core_process_clean(). Follows core_process_take_over() at once. */
 void core_process_doubt(struct core_process *process, int64_t now_us);
 /* For such a fork: whose it is, and the listener it keeps; for such a
  * preloader: how many it has (without: it forks no more). */

@@ -24,7 +24,7 @@ static char *format(const char *form, const char *a, const char *b,
     return text;
 }
 
-/* What the requests that waited for this start are told. Freed by the caller. */
+/* What those who waited for this start are told. Freed by the caller. */
 static char *describe(const struct running *running, const char *end)
 {
     const char *printed = outlet_tail(running);

@@ -8,7 +8,7 @@
 
 #include "running.h"
 
-/* It will never be ready; end: how it ended, "exited with 1". Tells the core. */
+/* It will never be ready; end: how it ended, "exited with 1". Tells core. */
 void failure_of_start(struct running *running, const char *end);
 
 /* It was not ready in time and is told to show where it hangs; the core knows

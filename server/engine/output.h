@@ -19,9 +19,10 @@
 #define OUTPUT_TAIL     16384 /* bytes of start-up output kept for an error */
 
 /* A log that is full loses lines, and nobody waits: others may have filled the
- * disk. One that takes nothing just now (a slow piped logger, one that is being replaced by
- * a rotation) is asked again so often, and given up after so long. Meanwhile
- * nothing more is read: only this application waits, in its own write(2). */
+ * disk. One that takes nothing just now (a slow piped logger, one that is being
+ * replaced by a rotation) is asked again so often, and given up after so long.
+ * Meanwhile nothing more is read: only this application waits, in its own
+ * write(2). */
 #define OUTPUT_RETRY_US    20000
 #define OUTPUT_PATIENCE_US 10000000
 
@@ -31,7 +32,8 @@ struct output;
 enum output_fate { OUTPUT_TAKEN, OUTPUT_LATER, OUTPUT_LOST };
 
 /* line: without its newline, not NUL-terminated, valid during the call. */
-typedef enum output_fate output_line_fn(void *baton, const char *line, size_t len);
+typedef enum output_fate output_line_fn(void *baton, const char *line,
+                                        size_t len);
 
 /* n lines were given up. */
 typedef void output_lost_fn(void *baton, unsigned n);

@@ -16,7 +16,7 @@ struct story {
     int64_t began_us;
     size_t steps_len, env_len;
     char steps[STORY_STEPS_MAX]; /* lines "0.012 text" */
-    char env[STORY_ENV_MAX];     /* lines "NAME=value", secrets masked already */
+    char env[STORY_ENV_MAX];     /* lines "NAME=value", secrets masked */
 };
 
 struct story *story_new(int64_t now_us);

@@ -286,7 +286,7 @@ void connect_tell(struct master *m)
     }
 }
 
-/* The next image -------------------------------------------------------------*/
+/* The next image ----------------------------------------------------------- */
 
 void connect_each(const struct master *m,
                   void (*each)(void *baton,

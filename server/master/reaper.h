@@ -22,8 +22,8 @@ struct stat;
 /* SIGKILL for every orphan whose stdout or stderr is this pipe. */
 void reaper_kill_writers(struct master *m, const struct stat *output);
 
-/* SIGKILL for every child but engine and watcher: the end of the server. Returns how
- * many there are. */
+/* SIGKILL for every child but engine and watcher: the end of the server.
+ * Returns how many there are. */
 unsigned reaper_kill_children(struct master *m);
 
 #endif

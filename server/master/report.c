@@ -24,7 +24,7 @@
 
 #define REPORT_MAX     8192 /* as FIELD_REPORT has it */
 #define PACKETS_A_TURN 16
-#define ANCESTORS      16   /* between the master and a fork; two with loaders */
+#define ANCESTORS      16   /* from the master to a fork; two with loaders */
 #define REST_PACKETS   64   /* of a process that has ended: an error's text */
 
 struct report {
@@ -435,7 +435,7 @@ void report_pause_all(struct master *m, bool paused)
     }
 }
 
-/* The next image -------------------------------------------------------------*/
+/* The next image ----------------------------------------------------------- */
 
 struct report_facts report_facts(const struct report *report)
 {

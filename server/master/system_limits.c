@@ -69,8 +69,9 @@ static bool has_capability(unsigned capability)
 
 #define NO_OOM    "without CAP_SYS_RESOURCE the pool server is not protected " \
                   "against the OOM killer"
-#define NO_PTRACE "without CAP_SYS_PTRACE the memory of processes is RSS less " \
-                  "shared, not PSS, and apppoolctl needs PoolControlSocket"
+#define NO_PTRACE "without CAP_SYS_PTRACE the memory of processes is RSS " \
+                  "less shared, not PSS, and apppoolctl needs " \
+                  "PoolControlSocket"
 
 void limits_note_missing(struct master *m)
 {

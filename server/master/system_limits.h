@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * system_limits.h - what the system grants: descriptors, the OOM killer's mercy, a
- * user for the engine, a folder for sockets that are gone at once.
+ * system_limits.h - what the system grants: descriptors, the OOM killer's
+ * mercy, a user for the engine, a folder for sockets that are gone at once.
  */
 #ifndef APPPOOL_MASTER_SYSTEM_LIMITS_H
 #define APPPOOL_MASTER_SYSTEM_LIMITS_H
@@ -15,7 +15,7 @@ void limits_raise_nofile(struct master *m);
 /* Be one of the last to be killed for memory, where that is allowed. */
 void limits_lower_oom_score(struct master *m);
 
-/* What a container does not let root do: m->missing, and one line in the log. */
+/* What a container does not let root do: m->missing, one line in the log. */
 void limits_note_missing(struct master *m);
 
 /*

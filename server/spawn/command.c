@@ -60,8 +60,8 @@ static void enter_root(const struct spawn *spawn)
                    strerror(errno));
     }
     blocked = reach_blocked(spawn->root);
-    spawn_fail(spawn, "The user \"%s\" may not enter the folder %.*s; chmod it, "
-               "or name another user with PoolUser.", spawn->user,
+    spawn_fail(spawn, "The user \"%s\" may not enter the folder %.*s; chmod "
+               "it, or name another user with PoolUser.", spawn->user,
                blocked > 0 ? (int)blocked : (int)strlen(spawn->root),
                spawn->root);
 }

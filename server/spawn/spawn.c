@@ -12,7 +12,7 @@
 
 void spawn_application(const struct spawn_options *options)
 {
-    static struct spawn spawn; /* too large for the stack of a careful program */
+    static struct spawn spawn; /* too large for a careful program's stack */
 
     spawn.options = *options;
     spawn.report = SPAWN_FIRST_LISTENER + (int)options->listeners;

@@ -16,7 +16,7 @@ struct app_type {
     enum apppool_protocol protocol; /* without PoolAppProtocol; 0: unknown */
     const char *directive;     /* that names its interpreter; NULL: none */
     const char *interpreter;   /* where none is named; NULL: none */
-    unsigned concurrency;      /* default where it has no threads; 0: no limit */
+    unsigned concurrency;      /* default without threads; 0: no limit */
     bool has_threads;          /* PoolThreads */
     bool can_be_smart;         /* has a preloader */
     bool is_usually_direct;    /* smart only where PoolSpawnMethod says so */
@@ -32,7 +32,7 @@ const struct app_type *app_type(enum apppool_type type);
 int app_type_of_name(const char *name);
 
 /* PoolConcurrency where nobody said it; 0: no limit. protocol: 0 by type. A
- * FastCGI program serves one request at a time unless it is known to do more. */
+ * FastCGI program serves one request at a time unless known to do more. */
 unsigned app_type_concurrency(enum apppool_type type,
                               enum apppool_protocol protocol,
                               unsigned threads);

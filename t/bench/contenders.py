@@ -172,7 +172,7 @@ def pool_command(program, protocol):
     return start
 
 
-# -- inside httpd --------------------------------------------------------------
+# -- inside httpd -------------------------------------------------------------
 
 def c_handler(bench):
     h = bench.httpd(f"LoadModule bench_module {bench.compiled('mod_bench')}")
@@ -200,7 +200,7 @@ def wsgi_embedded(bench):
     return h
 
 
-# -- peers ----------------------------------------------------------------------
+# -- peers --------------------------------------------------------------------
 
 def wsgi_daemon(bench):
     module = need(module_path("wsgi"), "libapache2-mod-wsgi-py3")

@@ -235,7 +235,8 @@ static bool parse_head(struct connection *c)
     const char *length, *coding, *connection;
 
     /* The end of the last chunked response may have come with this one. */
-    if (sscanf(c->head + strspn(c->head, "\r\n"), "HTTP/1.%*d %d", &c->status) != 1) {
+    if (sscanf(c->head + strspn(c->head, "\r\n"), "HTTP/1.%*d %d",
+               &c->status) != 1) {
         return false;
     }
     length = header_value(c, "Content-Length");

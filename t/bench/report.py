@@ -66,7 +66,7 @@ def text(results, ours, args):
     return "\n".join(lines)
 
 
-# -- picture -------------------------------------------------------------------
+# -- picture ------------------------------------------------------------------
 
 WIDTH, LEFT, BAR, GAP = 760, 250, 14, 4
 STYLE = ("text{font:12px sans-serif;fill:#222}.h{font-weight:bold}"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wire_reader.c - decodes a packet, reads all that is in it, and encodes it anew.
+ * wire_reader.c - decodes a packet, reads all of it, and encodes it anew.
  */
 #include "wire_reader.h"
 

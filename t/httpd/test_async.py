@@ -34,7 +34,7 @@ def app_of(h, language, code, name="app", extra="", files=None):
     return h.vhost(app, extra=extra)
 
 
-# -- both --------------------------------------------------------------------------
+# -- both ---------------------------------------------------------------------
 
 @pytest.mark.parametrize("language", ["node", "asgi"])
 def test_streams_and_slow_requests_keep_no_quick_one_waiting(httpd, language):
@@ -105,7 +105,7 @@ def test_nothing_of_the_pools_is_left_to_what_an_application_starts(
                 if str(link.readlink()).startswith("socket:")]
 
 
-# -- Node.js ------------------------------------------------------------------------
+# -- Node.js ------------------------------------------------------------------
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(httpd):
     need("node")
@@ -162,7 +162,7 @@ app.use('/shop', shop).listen(3000);
     h.log.wait("boom in express")
 
 
-# -- ASGI ---------------------------------------------------------------------------
+# -- ASGI ---------------------------------------------------------------------
 
 SOCKETS = """
 import os

@@ -139,7 +139,7 @@ def test_a_command_outlives_the_engine_and_a_graceful_restart(command, line):
     assert h.processes_of(site.app) == [pid]
 
 
-# -- servers that nobody here wrote ------------------------------------------------
+# -- servers that nobody here wrote -------------------------------------------
 
 FILES = {
     "wsgi.py": """

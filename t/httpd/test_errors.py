@@ -128,7 +128,7 @@ def test_the_list_of_numbers_is_complete():
     assert len(set(mine)) == len(mine) > 20
 
 
-# -- PoolErrorOverride -----------------------------------------------------------
+# -- PoolErrorOverride --------------------------------------------------------
 
 def error(status, extra=""):
     return (f"HTTP/1.1 {status} X\r\n{extra}Content-Length: 3\r\n"
@@ -161,7 +161,7 @@ def test_without_the_override_every_body_is_the_applications(shared):
         assert (answer.status, answer.text) == (status, "own")
 
 
-# -- what takes the time ------------------------------------------------------------
+# -- what takes the time ------------------------------------------------------
 
 def test_server_timing_tells_queue_start_and_application(shared):
     answer = shared.raw.get("/echo")
