@@ -80,6 +80,7 @@ static void link_set_sources(struct master *m)
 
     gate_pause_all(m, busy);
     report_pause_all(m, !engine_link_is_free(m));
+    watcher_keeper_pause(m, !engine_link_is_free(m));
 }
 
 static void packet_free(struct master *m, struct link_packet *packet)

@@ -18,6 +18,9 @@
 
 #define RETRY apr_time_from_sec(1)
 
+/* At most this many messages a turn: what it says is no reason to wait. */
+#define MESSAGES_A_TURN 64
+
 /* What it keeps of root: looking into folders, and at other users' memory. */
 #define KEPT_CAPABILITIES                                                     \
     ((1u << CAP_DAC_READ_SEARCH) | (1u << CAP_SYS_PTRACE))
@@ -104,20 +107,61 @@ static void pass_on(struct master *m, const struct wire_message *msg)
     engine_link_send(m, &out);
 }
 
+static int hear(struct master *m, struct wire_message *msg)
+{
+    static struct log_quota quota;
+    const char *why = NULL;
+    int rc = wire_receive(m->watcher, msg, FROM_WATCHER, &why);
+
+    if (rc == 1) {
+        pass_on(m, msg);
+    } else if (rc == -EPROTO) {
+        log_some(&quota, LOG_LEVEL_ERROR, "bad message from the watcher: %s",
+                 why);
+        rc = 1;
+    }
+    return rc;
+}
+
 static void on_ready(void *baton, int fd, unsigned events)
 {
     struct master *m = baton;
     struct wire_message msg;
-    int rc;
+    int rc = 1;
 
+    (void)fd;
     (void)events;
     wire_message_init(&msg);
-    while ((rc = wire_receive(fd, &msg, FROM_WATCHER, NULL)) == 1) {
-        pass_on(m, &msg);
+    for (int i = 0; i < MESSAGES_A_TURN && rc == 1 && engine_link_is_free(m);
+         i++) {
+        rc = hear(m, &msg);
     }
     wire_message_clear(&msg);
-    if (rc == 0) { /* its end follows through the reaper */
+    if (rc != 1 && rc != -EAGAIN) { /* its end follows through the reaper */
         loop_unwatch(&m->watcher_watch);
+    }
+}
+
+int watcher_keeper_listen(struct master *m, int *fd)
+{
+    m->watcher_watch = loop_watch(m->loop, *fd,
+                                  engine_link_is_free(m) ? LOOP_READ : 0,
+                                  on_ready, m);
+    if (m->watcher_watch == NULL) {
+        int rc = -errno;
+
+        fd_close(fd);
+        return rc;
+    }
+    m->watcher = *fd;
+    *fd = -1;
+    return 0;
+}
+
+void watcher_keeper_pause(struct master *m, bool paused)
+{
+    if (m->watcher_watch != NULL) {
+        loop_watch_set(m->watcher_watch, paused ? 0 : LOOP_READ);
     }
 }
 
@@ -145,12 +189,11 @@ static int start(struct master *m)
     }
     rc = m->watcher_pid < 0 ? -errno : 0;
     fd_close(&ends[1]);
-    m->watcher = ends[0];
-    if (rc == 0) {
-        m->watcher_watch = loop_watch(m->loop, m->watcher, LOOP_READ, on_ready,
-                                      m);
+    if (rc < 0) {
+        fd_close(&ends[0]);
+        return rc;
     }
-    return rc;
+    return watcher_keeper_listen(m, &ends[0]);
 }
 
 static void watch_all_again(struct master *m)

@@ -17,6 +17,16 @@ void watcher_keeper_start(struct master *m);
 /* The watcher was reaped. */
 void watcher_keeper_died(struct master *m, int status);
 
+/*
+ * Take fd, the socket to a watcher, and hear what it says; start() and tests.
+ * 0 or -errno.
+ */
+int watcher_keeper_listen(struct master *m, int *fd);
+
+/* The engine's link is full or gone, or free again: what the watcher says waits
+ * in its socket, and then in the watcher. */
+void watcher_keeper_pause(struct master *m, bool paused);
+
 /* No watcher from now on; the one there is sees the end of its socket. */
 void watcher_keeper_end(struct master *m);
 
