@@ -6,8 +6,8 @@
  * could be taken over. It needs its descriptors and memory, and nothing else:
  * no file, no program, no other process.
  */
-#ifndef APPPOOL_ENGINE_CONFINE_H
-#define APPPOOL_ENGINE_CONFINE_H
+#ifndef APPPOOL_CONFINE_H
+#define APPPOOL_CONFINE_H
 
 /*
  * Once, when everything that needs a file has been done: an empty folder
