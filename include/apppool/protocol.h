@@ -369,8 +369,9 @@ enum watch_seen {
     /* engine -> master -> watcher */                                         \
     X(111, WATCH, FROM_ENGINE | FROM_MASTER, F(APP) | F(NUMBER), 0, 0, 0,     \
       "look at its restart files once a second: enum watch_how; no answer")   \
-    X(112, MEASURE, FROM_ENGINE | FROM_MASTER, F(PROCESS), F(PID), 0, 0,      \
-      "how large is it (the master adds the pid) -> MEASURED")                \
+    X(112, MEASURE, FROM_ENGINE | FROM_MASTER, F(PROCESS), 0, 0, 2,           \
+      "how large is it (the master adds its stat and smaps_rollup or statm"   \
+      " in /proc) -> MEASURED")                                               \
     /* watcher -> master -> engine */                                         \
     X(113, SEEN, FROM_WATCHER | FROM_MASTER, F(APP) | F(NUMBER), 0, 0, 0,     \
       "what has changed there: set of enum watch_seen")                       \

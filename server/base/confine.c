@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -27,15 +28,20 @@ static int get_capabilities(struct __user_cap_data_struct data[2])
     return syscall(SYS_capget, &header, data) < 0 ? -errno : 0;
 }
 
-static int drop_capabilities(void)
+static int drop_capabilities(uint32_t kept)
 {
     struct __user_cap_header_struct header = {
         .version = _LINUX_CAPABILITY_VERSION_3,
     };
-    struct __user_cap_data_struct none[2] = { { 0 }, { 0 } };
+    struct __user_cap_data_struct left[2] = { { 0 }, { 0 } };
+    int rc = kept != 0 ? get_capabilities(left) : 0;
 
+    left[0].permitted &= kept;
+    left[0].effective = left[0].permitted;
+    left[0].inheritable = 0;
+    left[1] = (struct __user_cap_data_struct){ 0 };
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+    return rc == 0 && syscall(SYS_capset, &header, left) < 0 ? -errno : rc;
 }
 
 /*
@@ -89,20 +95,24 @@ static void change_root(void)
     }
 }
 
-void confine(void)
+void confine(enum confined who)
 {
+    const char *name = who == CONFINE_ENGINE ? "engine" : "watcher";
     const struct rlimit no_core = { 0, 0 };
     int rc;
 
     tzset(); /* reads a file, for the log's times */
     setrlimit(RLIMIT_CORE, &no_core);
-    change_root();
-    rc = drop_capabilities();
-    if (rc < 0) {
-        log_warn("the engine keeps its capabilities: %s", strerror(-rc));
+    if (who == CONFINE_ENGINE) {
+        change_root();
     }
-    rc = confine_calls();
+    rc = drop_capabilities(who == CONFINE_WATCHER ? 1u << CAP_DAC_READ_SEARCH
+                                                  : 0);
     if (rc < 0) {
-        log_warn("the engine may make any system call: %s", strerror(-rc));
+        log_warn("the %s keeps its capabilities: %s", name, strerror(-rc));
+    }
+    rc = confine_calls(who);
+    if (rc < 0) {
+        log_warn("the %s may make any system call: %s", name, strerror(-rc));
     }
 }

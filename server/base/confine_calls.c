@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * confine_calls.c - the system calls an engine is left with.
+ * confine_calls.c - the system calls engine and watcher are left with.
  *
  * What is not on the list fails with EPERM: a libc that uses another call for
  * the same purpose then says so in the log instead of dying. What only somebody
- * who has taken the engine over would call ends it at once; the master starts
- * another.
+ * who has taken one over would call ends it at once; the master starts another.
  */
 #include "confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -17,10 +17,11 @@
 static const int allowed[] = {
     /* descriptors that it has or is sent */
     SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(write), SCMP_SYS(writev),
-    SCMP_SYS(close), SCMP_SYS(close_range), SCMP_SYS(dup), SCMP_SYS(dup2),
-    SCMP_SYS(dup3), SCMP_SYS(fcntl), SCMP_SYS(fstat), SCMP_SYS(newfstatat),
-    SCMP_SYS(statx), SCMP_SYS(lseek), SCMP_SYS(ioctl), SCMP_SYS(ftruncate),
-    SCMP_SYS(memfd_create), SCMP_SYS(pipe2), SCMP_SYS(eventfd2),
+    SCMP_SYS(pread64), SCMP_SYS(close), SCMP_SYS(close_range), SCMP_SYS(dup),
+    SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(fcntl), SCMP_SYS(fstat),
+    SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(lseek), SCMP_SYS(ioctl),
+    SCMP_SYS(ftruncate), SCMP_SYS(memfd_create), SCMP_SYS(pipe2),
+    SCMP_SYS(eventfd2),
     /* sockets; none is made, or sent to by a name */
     SCMP_SYS(sendmsg), SCMP_SYS(recvmsg), SCMP_SYS(recvfrom),
     SCMP_SYS(shutdown), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),
@@ -86,7 +87,18 @@ static int add_limited(scmp_filter_ctx filter)
     return rc;
 }
 
-int confine_calls(void)
+/* open(2): with O_PATH nothing can be read, written or made. */
+static int add_looking(scmp_filter_ctx filter)
+{
+    const struct scmp_arg_cmp by_path = { .arg = 2, .op = SCMP_CMP_MASKED_EQ,
+                                          .datum_a = O_PATH,
+                                          .datum_b = O_PATH };
+
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+                            by_path);
+}
+
+int confine_calls(enum confined who)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     int rc = filter != NULL ? 0 : -ENOMEM;
@@ -101,6 +113,9 @@ int confine_calls(void)
     }
     if (rc == 0) {
         rc = add_limited(filter);
+    }
+    if (rc == 0 && who == CONFINE_WATCHER) {
+        rc = add_looking(filter);
     }
     if (rc == 0) {
         rc = seccomp_load(filter);

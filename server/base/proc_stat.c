@@ -13,36 +13,12 @@
 
 #include "socket.h"
 
-static int read_text(pid_t pid, char *text, size_t size)
-{
-    char path[32];
-    ssize_t n;
-    int fd, rc;
-
-    snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return -errno;
-    }
-    n = read(fd, text, size - 1);
-    rc = n < 0 ? -errno : 0;
-    text[n > 0 ? n : 0] = '\0';
-    fd_close(&fd);
-    return rc;
-}
-
 /* Its name may hold anything; the last ")" ends that. */
-int proc_stat_read(pid_t pid, struct proc_stat *stat_r)
+static int parse(const char *text, struct proc_stat *stat_r)
 {
+    const char *after = strrchr(text, ')');
     unsigned long user, system;
-    const char *after;
-    char text[1024];
-    int rc = read_text(pid, text, sizeof(text));
 
-    if (rc < 0) {
-        return rc;
-    }
-    after = strrchr(text, ')');
     if (after == NULL ||
         sscanf(after + 1, " %c %d %*d %d %*d %*d %*u %*u %*u %*u %*u %lu %lu "
                "%*d %*d %*d %*d %*d %*d %" SCNu64, &stat_r->state,
@@ -53,4 +29,31 @@ int proc_stat_read(pid_t pid, struct proc_stat *stat_r)
     stat_r->cpu_us = (uint64_t)(user + system) * 1000000 /
                      (uint64_t)sysconf(_SC_CLK_TCK);
     return 0;
+}
+
+int proc_stat_read_open(int fd, struct proc_stat *stat_r)
+{
+    char text[1024];
+    ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+    if (n < 0) {
+        return -errno;
+    }
+    text[n] = '\0';
+    return parse(text, stat_r);
+}
+
+int proc_stat_read(pid_t pid, struct proc_stat *stat_r)
+{
+    char path[32];
+    int fd, rc;
+
+    snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    rc = proc_stat_read_open(fd, stat_r);
+    fd_close(&fd);
+    return rc;
 }

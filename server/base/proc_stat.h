@@ -18,4 +18,7 @@ struct proc_stat {
 /* 0; -ENOENT or -ESRCH: it has gone; -errno. */
 int proc_stat_read(pid_t pid, struct proc_stat *stat_r);
 
+/* The same from one that is open (borrowed), and read from its beginning. */
+int proc_stat_read_open(int fd, struct proc_stat *stat_r);
+
 #endif

@@ -229,7 +229,7 @@ int engine_main(void)
         log_error("the engine cannot start: %s", strerror(errno));
         return 1;
     }
-    confine();
+    confine(CONFINE_ENGINE);
     loop_run(engine->loop);
     engine_close(engine);
     apr_pool_destroy(pool);

@@ -5,7 +5,9 @@
 #include "watcher_keeper.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -21,9 +23,8 @@
 /* At most this many messages a turn: what it says is no reason to wait. */
 #define MESSAGES_A_TURN 64
 
-/* What it keeps of root: looking into folders, and at other users' memory. */
-#define KEPT_CAPABILITIES                                                     \
-    ((1u << CAP_DAC_READ_SEARCH) | (1u << CAP_SYS_PTRACE))
+/* What it keeps of root: looking into folders. */
+#define KEPT_CAPABILITIES (1u << CAP_DAC_READ_SEARCH)
 
 /* Between fork and exec ------------------------------------------------------*/
 
@@ -82,6 +83,23 @@ void watcher_on_watch(struct master *m, struct wire_message *msg)
     }
 }
 
+/* Where the kernel refuses the proportional size, what is not shared is told. */
+static void put_proc_files(struct wire_message *msg, pid_t pid)
+{
+    static const char *const names[] = { "stat", "smaps_rollup", "statm" };
+    char path[40];
+
+    for (unsigned i = 0; i < 3 && msg->n_fds < 2; i++) {
+        int fd;
+
+        snprintf(path, sizeof(path), "/proc/%ld/%s", (long)pid, names[i]);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0) {
+            wire_put_fd(msg, &fd);
+        }
+    }
+}
+
 void watcher_on_measure(struct master *m, struct wire_message *msg)
 {
     struct process *p = process_find(m, wire_get_u32(msg, FIELD_PROCESS, 0));
@@ -93,7 +111,7 @@ void watcher_on_measure(struct master *m, struct wire_message *msg)
     wire_message_init(&out);
     wire_message_begin(&out, MSG_MEASURE, 0);
     wire_put_u32(&out, FIELD_PROCESS, p->number);
-    wire_put_u32(&out, FIELD_PID, (uint32_t)p->pid);
+    put_proc_files(&out, p->pid);
     wire_send(m->watcher, &out);
     wire_message_clear(&out);
 }

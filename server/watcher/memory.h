@@ -17,9 +17,11 @@ struct memory {
 };
 
 /*
- * Measure a process. Only a child of `parent` is looked at, whatever pid was
- * asked for. 0 and *memory_r, or -errno (-EPERM: not a child of it).
+ * Measure a process by its stat and its smaps_rollup or statm in /proc, which
+ * the master has opened (borrowed). Only a child of `parent` is looked at.
+ * 0 and *memory_r, or -errno (-EPERM: not a child of it; -ESRCH: it has gone).
  */
-int memory_of(pid_t pid, pid_t parent, struct memory *memory_r);
+int memory_of(int stat_fd, int memory_fd, pid_t parent,
+              struct memory *memory_r);
 
 #endif

@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "confine.h"
 #include "files.h"
 #include "log.h"
 #include "loop.h"
@@ -126,8 +127,8 @@ static void on_measure(struct watcher *watcher, const struct wire_message *m)
     struct memory memory;
     struct wire_message out;
 
-    if (memory_of((pid_t)wire_get_u32(m, FIELD_PID, 0), watcher->master,
-                  &memory) < 0) {
+    if (m->n_fds < 2 ||
+        memory_of(m->fds[0], m->fds[1], watcher->master, &memory) < 0) {
         return;
     }
     wire_message_init(&out);
@@ -237,6 +238,7 @@ int watcher_main(void)
         return 1;
     }
     loop_timer_add(watcher.loop, LOOK_US, on_look, &watcher);
+    confine(CONFINE_WATCHER);
     loop_run(watcher.loop);
     forget_all(&watcher);
     loop_unwatch(&master_watch);

@@ -3,8 +3,8 @@
  * watcher.h - the process that looks at applications' files and memory.
  *
  * It may hang on a file system; nobody waits for it. As root it keeps only
- * CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE. It opens nothing of an application's
- * for reading (O_PATH) and follows no link in a last component.
+ * CAP_DAC_READ_SEARCH. It opens nothing of an application's for reading
+ * (O_PATH), nor can it (confine.h), and follows no link in a last component.
  */
 #ifndef APPPOOL_WATCHER_H
 #define APPPOOL_WATCHER_H

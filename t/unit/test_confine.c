@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_confine.c - what somebody who has taken the engine over may call: each
- * of these is refused, or ends the process.
+ * test_confine.c - what somebody who has taken engine or watcher over may call:
+ * each of these is refused, or ends the process.
  */
 #include <check.h>
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ipc.h>
@@ -42,6 +43,8 @@ static struct open_how how = { .flags = O_RDONLY };
 static struct rlimit limit = { 100, 100 };
 
 ATTACK(open_a_file, open("/etc/passwd", O_RDONLY))
+ATTACK(open_by_handle, syscall(SYS_open_by_handle_at, AT_FDCWD, words,
+                               O_RDONLY))
 ATTACK(open_by_openat2, syscall(SYS_openat2, AT_FDCWD, "/etc/passwd", &how,
                                 sizeof(how)))
 ATTACK(make_a_file, open("/tmp/apppool-confine", O_CREAT | O_WRONLY, 0600))
@@ -91,13 +94,26 @@ static long make_a_datagram_socket(void)
     return socketpair(AF_UNIX, SOCK_DGRAM, 0, ends);
 }
 
+/* What the watcher may open tells of a file, and does not lead into it. */
+static long read_what_is_only_looked_at(void)
+{
+    char path[40], byte;
+    int fd = open("/etc/passwd", O_PATH | O_CLOEXEC);
+
+    if (fd < 0) {
+        return -1; /* the engine may not even do that */
+    }
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return read(fd, &byte, 1) == 1 ? 0 : open(path, O_RDONLY | O_CLOEXEC);
+}
+
 #define ROW(name) { #name, name }
 static const struct {
     const char *name;
     long (*attack)(void);
 } attacks[] = {
-    ROW(open_a_file), ROW(open_by_openat2), ROW(make_a_file),
-    ROW(remove_a_file), ROW(make_a_folder), ROW(make_a_link),
+    ROW(open_a_file), ROW(open_by_handle), ROW(open_by_openat2),
+    ROW(read_what_is_only_looked_at), ROW(make_a_file), ROW(remove_a_file), ROW(make_a_folder), ROW(make_a_link),
     ROW(list_a_folder), ROW(execute), ROW(execute_a_descriptor),
     ROW(fork_a_process), ROW(make_a_thread), ROW(trace_the_parent),
     ROW(read_the_parent), ROW(signal_the_parent), ROW(signal_a_thread_of_it),
@@ -111,27 +127,38 @@ static const struct {
 };
 
 /* 0: refused; 1: it was not; 2: nothing is confined. */
-static int attempt(long (*attack)(void))
+static int attempt(enum confined who, long (*attack)(void))
 {
-    if (confine_calls() < 0) {
+    if (confine_calls(who) < 0) {
         return 2;
     }
     errno = 0;
     return attack() == -1 && errno == EPERM ? 0 : 1;
 }
 
-START_TEST(what_a_taken_over_engine_calls_is_refused)
+static void assert_refused(enum confined who, unsigned i)
 {
     pid_t child = fork();
     int status;
 
     if (child == 0) {
-        _exit(attempt(attacks[_i].attack));
+        _exit(attempt(who, attacks[i].attack));
     }
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_msg(status == 0 ||
                   (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS),
-                  "%s: status %#x", attacks[_i].name, (unsigned)status);
+                  "%s: status %#x", attacks[i].name, (unsigned)status);
+}
+
+START_TEST(what_a_taken_over_engine_calls_is_refused)
+{
+    assert_refused(CONFINE_ENGINE, (unsigned)_i);
+}
+END_TEST
+
+START_TEST(what_a_taken_over_watcher_calls_is_refused)
+{
+    assert_refused(CONFINE_WATCHER, (unsigned)_i);
 }
 END_TEST
 
@@ -141,7 +168,7 @@ static int do_what_it_does(void)
     void *memory;
     int ends[2];
 
-    if (confine_calls() < 0 || pipe2(ends, O_CLOEXEC) < 0 ||
+    if (confine_calls(CONFINE_ENGINE) < 0 || pipe2(ends, O_CLOEXEC) < 0 ||
         write(ends[1], &byte, 1) != 1 || read(ends[0], &byte, 1) != 1) {
         return 1;
     }
@@ -173,6 +200,8 @@ int main(void)
 
     suite_add_tcase(suite, c);
     tcase_add_loop_test(c, what_a_taken_over_engine_calls_is_refused, 0,
+                        sizeof(attacks) / sizeof(*attacks));
+    tcase_add_loop_test(c, what_a_taken_over_watcher_calls_is_refused, 0,
                         sizeof(attacks) / sizeof(*attacks));
     tcase_add_test(c, what_it_has_to_do_it_can);
     srunner_run_all(runner, CK_NORMAL);
