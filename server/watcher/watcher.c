@@ -28,6 +28,8 @@
 struct watched {
     uint32_t number;  /* of the definition; key in watcher->apps */
     struct files files;
+    uint32_t untold;  /* SEEN_RESTART, SEEN_STARTUP: not taken by the master */
+    bool told_always; /* what it has taken last */
     bool is_on;
 };
 
@@ -92,19 +94,31 @@ static void on_define(struct watcher *watcher, const struct wire_message *m)
     files_remember(&app->files);
 }
 
-static void tell(enum wire_type type, enum wire_field field, uint32_t whose,
-                 uint32_t number)
+/* Where the master takes nothing a later look tells. */
+static void tell(struct watched *app)
 {
+    uint32_t always = app->files.is_always ? SEEN_ALWAYS : 0;
     struct wire_message m;
 
     wire_message_init(&m);
-    wire_message_begin(&m, type, 0);
-    wire_put_u32(&m, field, whose);
-    wire_put_u32(&m, FIELD_NUMBER, number);
-    wire_send(MASTER_FD, &m); /* full: a later look tells */
+    wire_message_begin(&m, MSG_SEEN, 0);
+    wire_put_u32(&m, FIELD_APP, app->number);
+    wire_put_u32(&m, FIELD_NUMBER, app->untold | always);
+    if (wire_send(MASTER_FD, &m) == 0) {
+        app->untold = 0;
+        app->told_always = always != 0;
+    }
     wire_message_clear(&m);
 }
 
+static void forget(struct watcher *watcher, struct watched *app)
+{
+    apr_hash_set(watcher->apps, &app->number, sizeof app->number, NULL);
+    files_clear(&app->files);
+    free(app);
+}
+
+/* The master defines it anew before each of these. */
 static void on_watch(struct watcher *watcher, const struct wire_message *m)
 {
     struct watched *app = find(watcher, wire_get_u32(m, FIELD_APP, 0));
@@ -113,13 +127,16 @@ static void on_watch(struct watcher *watcher, const struct wire_message *m)
     if (app == NULL) {
         return;
     }
-    if (how == WATCH_FRESH || !app->is_on) {
+    if (how == WATCH_OFF) {
+        forget(watcher, app);
+        return;
+    }
+    if (how == WATCH_FRESH) {
         files_remember(&app->files);
+        app->untold = 0;
     }
-    app->is_on = how != WATCH_OFF;
-    if (app->is_on && app->files.is_always) {
-        tell(MSG_SEEN, FIELD_APP, app->number, SEEN_ALWAYS);
-    }
+    app->is_on = true;
+    tell(app);
 }
 
 static void on_measure(struct watcher *watcher, const struct wire_message *m)
@@ -180,12 +197,9 @@ static void on_master_ready(void *baton, int fd, unsigned events)
 
 static void look_at(struct watched *app)
 {
-    bool was_always = app->files.is_always;
-    uint32_t seen = files_look(&app->files);
-
-    if ((seen & ~(uint32_t)SEEN_ALWAYS) != 0 ||
-        was_always != app->files.is_always) {
-        tell(MSG_SEEN, FIELD_APP, app->number, seen);
+    app->untold |= files_look(&app->files) & ~(uint32_t)SEEN_ALWAYS;
+    if (app->untold != 0 || app->told_always != app->files.is_always) {
+        tell(app);
     }
 }
 
@@ -208,10 +222,7 @@ static void forget_all(struct watcher *watcher)
 {
     for (apr_hash_index_t *i = apr_hash_first(NULL, watcher->apps); i != NULL;
          i = apr_hash_next(i)) {
-        struct watched *app = apr_hash_this_val(i);
-
-        files_clear(&app->files);
-        free(app);
+        forget(watcher, apr_hash_this_val(i));
     }
 }
 
