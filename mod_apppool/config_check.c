@@ -203,6 +203,28 @@ static void warn(server_rec *s, const struct definitions *all)
     }
 }
 
+/* Another module's directive, at the top of the main server. */
+static const char *where_is(apr_pool_t *p, const char *directive)
+{
+    const ap_directive_t *d;
+
+    for (d = ap_conftree; d != NULL; d = d->next) {
+        if (ap_cstr_casecmp(d->directive, directive) == 0) {
+            return apr_psprintf(p, "%s:%d: ", d->filename, d->line_num);
+        }
+    }
+    return "";
+}
+
+static int refuse_chroot(server_rec *s, apr_pool_t *p)
+{
+    const char *who = apr_pstrcat(p, where_is(p, "ChrootDir"), "ChrootDir",
+                                  NULL);
+
+    return refuse(s, NULL, who, "and mod_apppool do not go together: the "
+                  "pool's programs are outside of it");
+}
+
 int config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                  server_rec *s)
 {
@@ -224,9 +246,7 @@ int config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         status = check_applications(s, once, all);
     }
     if (status == OK && ap_unixd_config.chroot_dir != NULL) {
-        status = refuse(s, NULL, "ChrootDir",
-                        "and mod_apppool do not go together: the pool's "
-                        "programs are outside of it");
+        status = refuse_chroot(s, ptemp);
     }
     return status;
 }

@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 #include <errno.h>
 #include <http_config.h>
+#include <http_main.h>
 #include <sys/stat.h>
 
 #include "app_type.h"
@@ -85,10 +86,50 @@ static const char *unfit_log_folder(apr_pool_t *p, const struct definition *d)
                : limits_open_to_others(p, file);
 }
 
+/* One without a slash is found by PATH. */
+static const char *missing_program(apr_pool_t *p, const char *directive,
+                                   const char *folder, const char *command)
+{
+    const char *program = ap_getword_conf(p, &command);
+    const char *path = program[0] == '/'
+                           ? program
+                           : apr_pstrcat(p, folder, "/", program, NULL);
+
+    return strchr(program, '/') != NULL && is_missing(path)
+               ? apr_psprintf(p, "%s: there is no program %s", directive, path)
+               : NULL;
+}
+
+static const char *missing_command(apr_pool_t *p, const struct definition *d)
+{
+    return d->site.command != NULL && !d->dynamic && !d->site.link
+               ? missing_program(p, "PoolAppCommand", d->site.root,
+                                 d->site.command)
+               : NULL;
+}
+
+/* As ErrorLog: || is | and |$ a line for a shell. */
+static const char *missing_logger(apr_pool_t *p, const struct definition *d)
+{
+    const char *file = d->place->log_file;
+
+    if (file == NULL || file[0] != '|' || file[1] == '$') {
+        return NULL;
+    }
+    return missing_program(p, "PoolLogFile", ap_server_root,
+                           file + strspn(file, "|"));
+}
+
 const char *limits_missing(apr_pool_t *p, const struct definition *d)
 {
     const char *what = missing_startup_file(p, d);
 
+    if (what == NULL) {
+        what = missing_command(p, d);
+    }
+    if (what == NULL) {
+        what = missing_logger(p, d);
+    }
     return what ? what : unfit_log_folder(p, d);
 }
 
@@ -102,13 +143,31 @@ static void note(struct definitions *all, apr_pool_t *p,
                      d->site.root, what);
 }
 
+/* What would start now, where the configuration does not say it. */
+static enum apppool_type type_on_disk(apr_pool_t *p,
+                                      const struct definition *d)
+{
+    const char *root = apr_pstrcat(p, d->site.root, d->site.link ? "/../" : "/",
+                                   NULL);
+    size_t i;
+
+    for (i = 0; d->site.type == TYPE_AUTO && i < APP_N_STARTUP_FILES; i++) {
+        if (!is_missing(apr_pstrcat(p, root, app_startup_files[i].name,
+                                    NULL))) {
+            return app_startup_files[i].type;
+        }
+    }
+    return d->site.type;
+}
+
 static void note_concurrency(apr_pool_t *p, struct definitions *all,
                              const struct definition *d)
 {
     int threads = config_number(d->place->threads, 1);
     int concurrency = config_number(d->place->concurrency, threads);
 
-    if (app_type(d->site.type)->has_threads && concurrency > threads) {
+    if (app_type(type_on_disk(p, d))->has_threads &&
+        (concurrency > threads || concurrency == 0)) {
         note(all, p, d, "PoolConcurrency", apr_psprintf(
             p, "PoolConcurrency %d hands a process more requests than its "
             "PoolThreads %d work on; they wait there though another process "

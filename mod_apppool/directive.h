@@ -23,9 +23,9 @@
 typedef const char *check_fn(cmd_parms *cmd, const char *arg);
 
 check_fn check_executable, check_folder, check_socket;
-check_fn check_user, check_group, check_app_user,
+check_fn check_user, check_app_group, check_app_user,
     check_absolute, check_interpreter, check_environment,
-    check_below_root, check_cookie_name, check_route;
+    check_below_root, check_log_file, check_cookie_name, check_route;
 
 /* Values. Which field, and what may go into it: */
 struct number_rule {
@@ -63,8 +63,8 @@ const char *set_base_uri(cmd_parms *cmd, void *place, const char *arg,
 
 /* Settings. */
 const char *add_allow_root(cmd_parms *cmd, void *unused, const char *arg);
-const char *add_setenv(cmd_parms *cmd, void *place, const char *name,
-                       const char *value);
+const char *set_control_socket(cmd_parms *cmd, void *unused, const char *arg);
+const char *add_setenv(cmd_parms *cmd, void *place, const char *args);
 const char *set_spawn_method(cmd_parms *cmd, void *place, const char *arg);
 const char *set_isolation(cmd_parms *cmd, void *place, int argc,
                           char *const argv[]);

@@ -83,12 +83,19 @@ const char *check_user(cmd_parms *cmd, const char *name)
                               cmd->cmd->name, name);
 }
 
-const char *check_group(cmd_parms *cmd, const char *name)
+const char *check_app_group(cmd_parms *cmd, const char *name)
 {
-    return getgrnam(name)
+    const struct group *group = getgrnam(name);
+
+    if (group == NULL) {
+        return apr_psprintf(cmd->pool, "%s: there is no group named '%s'",
+                            cmd->cmd->name, name);
+    }
+    return group->gr_gid != 0
                ? NULL
-               : apr_psprintf(cmd->pool, "%s: there is no group named '%s'",
-                              cmd->cmd->name, name);
+               : apr_psprintf(cmd->pool, "%s: no application runs in root's "
+                              "group; '%s' is that group", cmd->cmd->name,
+                              name);
 }
 
 /* Somebody an application may run as. */
@@ -160,6 +167,15 @@ const char *check_below_root(cmd_parms *cmd, const char *path)
                : apr_psprintf(cmd->pool, "%s takes the path of a file, "
                               "absolute or below the application's root",
                               cmd->cmd->name);
+}
+
+const char *check_log_file(cmd_parms *cmd, const char *file)
+{
+    return file[0] != '|' || file[strspn(file, "|$ \t")] != '\0'
+               ? NULL
+               : apr_psprintf(cmd->pool, "%s takes a file, or | and a "
+                              "program; '%s' names none", cmd->cmd->name,
+                              file);
 }
 
 const char *check_cookie_name(cmd_parms *cmd, const char *name)

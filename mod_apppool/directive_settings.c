@@ -29,14 +29,31 @@ const char *add_allow_root(cmd_parms *cmd, void *unused, const char *arg)
     return NULL;
 }
 
-const char *add_setenv(cmd_parms *cmd, void *placev, const char *name,
-                       const char *value)
+const char *set_control_socket(cmd_parms *cmd, void *unused, const char *arg)
+{
+    const char *error = refuse_vhost(cmd);
+
+    if (error == NULL && ap_cstr_casecmp(arg, "off") == 0) {
+        config_once(cmd->server)->control_socket = NULL;
+        return NULL;
+    }
+    return error ? error : set_once_text(cmd, unused, arg);
+}
+
+/* As AP_INIT_TAKE2 takes them, which has no value "". */
+const char *add_setenv(cmd_parms *cmd, void *placev, const char *args)
 {
     struct place_config *place = placev;
     const char *error = refuse_place(cmd);
+    const char *name = ap_getword_conf(cmd->pool, &args);
+    const char *value = *args != '\0' ? ap_getword_conf(cmd->pool, &args)
+                                      : NULL;
 
     if (error != NULL) {
         return error;
+    }
+    if (value == NULL || *args != '\0') {
+        return "PoolSetEnv takes a name and a value (\"\" for none)";
     }
     if (name[0] == '\0' || strchr(name, '=') || apr_isdigit(name[0])) {
         return apr_psprintf(cmd->pool, "PoolSetEnv takes a name and a value; "

@@ -44,9 +44,9 @@ TEXT_RULE(node, check_interpreter, 0)
 TEXT_RULE(perl, check_interpreter, 0)
 TEXT_RULE(php, check_interpreter, 0)
 TEXT_RULE(user, check_app_user, 0)
-TEXT_RULE(group, check_group, 0)
+TEXT_RULE(group, check_app_group, 0)
 TEXT_RULE(restart_dir, check_below_root, 0)
-TEXT_RULE(log_file, NULL, 1)
+TEXT_RULE(log_file, check_log_file, 1)
 TEXT_RULE(sticky_cookie, check_cookie_name, 0)
 TEXT_RULE(sticky_route, check_route, 0)
 NUMBER_RULE(enabled, 0, 1)
@@ -119,9 +119,10 @@ const command_rec apppool_commands[] = {
                     "does not name; default: none"),
     ONCE_TEXT("PoolBufferDir", buffer_dir,
               "folder of temporary files; default: httpd's own"),
-    ONCE_TEXT("PoolControlSocket", control_socket,
-              "socket for apppoolctl where the kernel refuses it the pool "
-              "server's descriptor; default: none"),
+    AP_INIT_TAKE1("PoolControlSocket", set_control_socket,
+                  &once_control_socket, RSRC_CONF,
+                  "socket for apppoolctl where the kernel refuses it the pool "
+                  "server's descriptor; default: off"),
     HTACCESS_FLAG("PoolEnabled", enabled,
                   "off: no request here is an application's; default: on"),
     AP_INIT_TAKE1("PoolAppRoot", set_app_root, NULL, PLACE,
@@ -145,9 +146,9 @@ const command_rec apppool_commands[] = {
     TEXT("PoolAppEnvironment", environment,
          "name in RAILS_ENV, RACK_ENV, WSGI_ENV and their kin; default: "
          "production"),
-    AP_INIT_TAKE2("PoolSetEnv", add_setenv, NULL, PLACE,
-                  "name and value of an environment variable of the "
-                  "application's processes; default: none"),
+    AP_INIT_RAW_ARGS("PoolSetEnv", add_setenv, NULL, PLACE,
+                     "name and value of an environment variable of the "
+                     "application's processes; default: none"),
     TEXT("PoolRuby", ruby, "ruby interpreter; default: ruby from PATH"),
     TEXT("PoolPython", python,
          "python interpreter; default: python3 from PATH"),

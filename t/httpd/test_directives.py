@@ -28,10 +28,10 @@ GOOD_ONCE = [
     "PoolMax 1", "PoolMax 500", "PoolMaxIdleTime 0", "PoolMaxSpawning 1",
     "PoolMaxWaiting 0", "PoolUserSwitching on", "PoolLowestUser nobody",
     "PoolServerUser backup", "PoolAllowRoots /srv/*/app /home/*/www",
-    "PoolBufferDir /tmp",
+    "PoolBufferDir /tmp", "PoolControlSocket off",
 ]
 GOOD_ANYWHERE = [
-    "PoolEnabled off", "PoolAppEnvironment staging", "PoolSetEnv A 1",
+    "PoolEnabled off", "PoolAppEnvironment staging", "PoolSetEnv A 1", 'PoolSetEnv A ""',
     "PoolPython /usr/bin/python3", "PoolPython python3", "PoolRuby ruby",
     "PoolMinInstances 0", "PoolMaxPerApp 3", "PoolMaxRequests 1000",
     "PoolMaxRequestTime 60", "PoolResponseTimeout 60", "PoolMaxQueueSize 0",
@@ -45,7 +45,7 @@ GOOD_ANYWHERE = [
     "PoolForwardedHeaders RFC7239", "PoolResponseHeaderLimit 128", "PoolAppType wsgi",
     "PoolStartupFile passenger_wsgi.py", "PoolAppType asgi", "PoolAppType node",
     "PoolAppType psgi", "PoolAppType php", 'PoolAppCommand "puma -C \'a b\'"',
-    'PoolAppCommand "/bin/x $PORT"\nPoolAppProtocol fastcgi', "PoolNode node",
+    'PoolAppCommand "/bin/sh $PORT"\nPoolAppProtocol fastcgi', "PoolNode node",
     "PoolPerl /usr/bin/perl", "PoolPhp php-cgi", "PoolIsolation off",
     "PoolIsolation tmp ipc files signals", "PoolIsolation Off",
     "PoolIsolation files memory=512 cpu=150 pids=50 cgroup=/sys/fs/cgroup/x",
@@ -84,6 +84,10 @@ BAD = [
     ("PoolAllowRoots relative/*", "absolute.*relative/"),
     ("PoolAppEnvironment 'a b'", "PoolAppEnvironment.*a b"),
     ("PoolGroup no-such-group", "no-such-group"),
+    ("PoolGroup root", "no application runs in root's group"),
+    ('PoolLogFile "| "', "'[|] ' names none"),
+    ("PoolSetEnv A", "takes a name and a value"),
+    ("PoolSetEnv A 1 2", "takes a name and a value"),
     ("PoolUser no-such-user", "no-such-user"),
     ("PoolBaseURI shop", "/shop.*shop"), ("PoolBaseURI /", "PoolBaseURI"),
     ("PoolBaseURI /a /no/such/root", "/no/such/root"),
@@ -120,6 +124,10 @@ CONTRADICTIONS = [
     ("PoolMinInstances 5000", "raise PoolMax"),
     ("PoolPreStart on\nPoolMinInstances 0", "say at least 1"),
     ("PoolStartupFile gone.py", "there is no /.*/probe/gone.py"),
+    ("PoolAppCommand '/no/such/program x'", "no program /no/such/program"),
+    ("PoolAppCommand 'bin/gone x'", "no program /.*/probe/bin/gone"),
+    ('PoolLogFile "|/no/such/program x"', "no program /no/such/program"),
+    ('PoolLogFile "||no/such x"', "no program /.*/no/such"),
     ("PoolLogFile no/such/folder/app.log", "no folder /.*/no/such/folder/; "
                                            "make it"),
 ]
@@ -166,12 +174,30 @@ def test_a_contradiction_is_refused_with_the_application_and_a_way_out(
 @pytest.mark.parametrize("lines, words", [
     ("PoolConcurrency 4\nPoolAppType wsgi",
      "PoolConcurrency 4 hands a process more requests than its PoolThreads 1"),
+    ("PoolConcurrency 0", "PoolConcurrency 0 hands a process more"),
+    ("PoolConcurrency 0\nPoolAppType node", ""),
     ("PoolPreStart on\nPoolMinInstances 2\nPoolMaxPerApp 2", ""),
 ])
 def test_what_is_hardly_meant_is_a_warning(bench, lines, words):
     ok, text = check(bench, vhost=lines)
     assert ok, text
     assert words in text and ("application" in text) == bool(words)
+
+
+def test_what_is_on_disk_tells_how_many_requests_a_process_may_have(bench):
+    bench.conf = ""
+    bench.forget_vhosts()
+    bench.vhost(bench.app("noded", "node", ""), extra="PoolConcurrency 9")
+    ok, text = bench.configtest()
+    assert ok and "PoolConcurrency" not in text
+
+
+def test_an_outer_folder_of_the_system_is_refused_with_its_place(bench):
+    ok, text = check(bench, main="\nChrootDir /tmp")
+    assert not ok
+    where = re.search(r"(/\S+):(\d+): ChrootDir and mod_apppool", text)
+    assert open(where[1]).read().splitlines()[int(where[2]) - 1] == \
+        "ChrootDir /tmp"
 
 
 def test_different_limits_of_one_application_are_a_warning(bench):
@@ -256,12 +282,13 @@ def test_inner_sections_win_and_environment_adds_up(httpd):
     site = h.vhost(app, extra="""
         PoolSetEnv B vhost
         PoolSetEnv C vhost
+        PoolSetEnv D ""
         <Location /inside>
             PoolSetEnv C location
             PoolAppEnvironment inner
         </Location>""")
     env = site.get("/inside").json["environ"]
-    assert [env[n] for n in "ABC"] == ["main", "vhost", "location"]
+    assert [env[n] for n in "ABCD"] == ["main", "vhost", "location", ""]
     assert env["RACK_ENV"] == "inner"
 
 
