@@ -246,42 +246,43 @@ static enum exchange_end try_once(struct work *w,
     return how;
 }
 
-/* A session that can carry the request: OK, or the HTTP status. */
-static int take_session(struct work *w, enum apppool_session_protocol *number)
+/* A session that can carry the request; else the handler's end, which is OK
+ * where the error page is sent or the client has gone. */
+static bool take_session(struct work *w, enum apppool_session_protocol *number,
+                         int *status_r)
 {
     struct apppool_failure failure;
     apr_status_t rv;
-    int status;
 
     prepare(w, *number);
     rv = get_session(w, &failure);
     if (rv != APR_SUCCESS) {
-        return failure_of_session(w, rv, &failure);
+        *status_r = failure_of_session(w, rv, &failure);
+        return false;
     }
     *number = apppool_session_protocol(w->session);
-    status = check_protocol(w, *number);
-    if (status != OK) {
+    *status_r = check_protocol(w, *number);
+    if (*status_r != OK) {
         apppool_session_close(w->session, APPPOOL_SESSION_ENDED);
     }
-    return status;
+    return *status_r == OK;
 }
 
-/* Until a try has been the last one: OK, or the HTTP status. */
-static int try_all(struct work *w, enum exchange_end *how_r)
+/* Until a try has been the last one; false: there was none, as above. */
+static bool try_all(struct work *w, enum exchange_end *how_r, int *status_r)
 {
     enum apppool_session_protocol number = likely_protocol(w);
-    int status;
 
-    while ((status = take_session(w, &number)) == OK) {
+    while (take_session(w, &number, status_r)) {
         *how_r = try_once(w, number);
         if (*how_r != EXCHANGE_NOTHING || !may_try_again(w)) {
-            return OK;
+            return true;
         }
         failure_log(w, w->exchange.was_stale ? APLOG_DEBUG : APLOG_INFO,
                     LOG_TRIED_AGAIN, "it ended without a response; the request "
                     "is tried again");
     }
-    return status;
+    return false;
 }
 
 static int finish(struct work *w, enum exchange_end how)
@@ -353,8 +354,7 @@ static int respond(struct work *w)
     }
     exchange_init(&w->exchange, w->r, w->place, w->child, &w->body,
                   &w->response);
-    status = try_all(w, &how);
-    return status == OK ? finish(w, how) : status;
+    return try_all(w, &how, &status) ? finish(w, how) : status;
 }
 
 int handler_application(request_rec *r)
