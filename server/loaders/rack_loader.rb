@@ -1078,10 +1078,12 @@ module Apppool
 
     private
 
-    # Makes it look as if Ruby had been started for the startup file.
+    # Makes it look as if Ruby had been started for the application. As under
+    # any server of Rack's, the startup file is not the program itself: what is
+    # both starts a server of its own (Sinatra, when the process ends).
     def prepare_interpreter
       listen_descriptors.each { |fd| io_of(fd).close_on_exec = true }
-      $PROGRAM_NAME = @startup_file
+      $PROGRAM_NAME = title_of('rack')
       ARGV.clear
       $stdout.sync = true
       base_uri = @options['--base-uri'].to_s
@@ -1124,10 +1126,13 @@ module Apppool
     end
 
     def name_process(kind)
-      title = "#{kind}: #{File.basename(Dir.pwd)}"
-      File.write('/proc/self/comm', title.byteslice(0, 15))
+      File.write('/proc/self/comm', title_of(kind).byteslice(0, 15))
     rescue SystemCallError
       nil
+    end
+
+    def title_of(kind)
+      "#{kind}: #{File.basename(Dir.pwd)}"
     end
   end
 end

@@ -230,6 +230,14 @@ def test_sinatra_runs(run, folder):
     assert form.body == b"1"
 
 
+def test_what_serves_only_as_the_program_itself_does_not(run):
+    """Sinatra's own server, which it starts when the process ends."""
+    app = run("at_exit { puts 'serves' if File.expand_path($0) == __FILE__ }\n"
+              "at_exit { puts 'ends' }\nrun ->(env) { [200, {}, []] }\n")
+    assert app.terminate() == 0
+    assert app.log() == "ends\n"
+
+
 PASSENGER_HOOKS = """
 SAID = []
 if defined?(PhusionPassenger)
