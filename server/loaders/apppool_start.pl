@@ -96,6 +96,10 @@ sub why_not_loaded {
 sub missing_module {
     my ($error) = @_;
     $error =~ m{\ACan't locate ([\w/]+)\.pm in \@INC} or return '';
+    my $cwd = POSIX::getcwd();
+    return "$1.pm is in $cwd/lib, where perl does not look by itself:"
+        . " PoolSetEnv PERL5LIB $cwd/lib, or use lib in the startup file.\n\n"
+        if -e "lib/$1.pm";
     (my $module = $1) =~ s{/}{::}g;
     (my $package = lc "lib$module-perl") =~ s/::|_/-/g;
     my $debian = -e '/etc/debian_version'

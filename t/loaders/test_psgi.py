@@ -199,6 +199,18 @@ def test_a_module_missing_to_a_module_is_named_too(start, folder):
     assert "Outer.pm line 2" in text and "app.psgi line 2" in text
 
 
+def test_a_module_in_the_applications_own_lib_is_said_to_be_there(
+        start, folder):
+    write(folder, "lib/Own/Part.pm", "package Own::Part;\n1;\n")
+    write(folder, "app.psgi", "use Own::Part;\nsub {}\n")
+    text = "".join(start(root=folder).error())
+    assert f"Own/Part.pm is in {folder}/lib, where perl does not look" in text
+    assert f"PoolSetEnv PERL5LIB {folder}/lib" in text
+    assert "not installed" not in text
+    loader = start(root=folder, environ={"PERL5LIB": f"{folder}/lib"})
+    loader.expect("READY")
+
+
 MODULE = "package Here; sub name { '%s' } 1;\n"
 
 
