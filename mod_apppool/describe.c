@@ -13,6 +13,8 @@
  */
 #include "describe.h"
 
+#include <apr_file_info.h>
+#include <apr_getopt.h>
 #include <apr_strings.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -147,6 +149,29 @@ static json_t *applications(apr_pool_t *p, const struct definitions *all)
     return list;
 }
 
+/* As httpd's main() finds it: the first directive's file may be an included
+ * one, and ServerRoot another than what -f is relative to. */
+static const char *config_file(apr_pool_t *p)
+{
+    const process_rec *process = ap_server_conf->process;
+    const char *folder = HTTPD_ROOT, *file = SERVER_CONFIG_FILE, *value;
+    apr_getopt_t *options;
+    char *path, option;
+
+    apr_getopt_init(&options, p, process->argc, process->argv);
+    options->errfn = NULL;
+    while (apr_getopt(options, AP_SERVER_BASEARGS, &option, &value) ==
+           APR_SUCCESS) {
+        if (option == 'd') {
+            folder = value;
+        } else if (option == 'f') {
+            file = value;
+        }
+    }
+    return apr_filepath_merge(&path, folder, file, 0, p) == APR_SUCCESS ? path
+                                                                        : file;
+}
+
 static json_t *httpd(apr_pool_t *p)
 {
     return json_pack("{s:i, s:o, s:o, s:o}",
@@ -154,8 +179,7 @@ static json_t *httpd(apr_pool_t *p)
                      "server_root", text(ap_server_root),
                      "pid_file", text(ap_server_root_relative(p,
                                                               ap_pid_fname)),
-                     "config_file", text(ap_conftree ? ap_conftree->filename
-                                                     : ""));
+                     "config_file", text(config_file(p)));
 }
 
 static int write_text(const json_t *json, int fd)

@@ -13,6 +13,8 @@
 
 #include "apppool/error.h"
 #include "apppool/pool.h"
+#include "installed.h"
+#include "root.h"
 #include "show.h"
 
 /* A measurement that is older is asked for again. */
@@ -47,13 +49,16 @@ static json_t *parse(const char *json, apr_size_t len)
     return value;
 }
 
-/* NULL: it was complained about. */
-static json_t *load_status(const struct order *order, apr_pool_t *p)
+/* NULL: it was complained about, and there is an exit status. */
+static json_t *load_status(const struct order *order, apr_pool_t *p,
+                           int *exit_r)
 {
     const char *json, *why = NULL;
     apr_size_t len;
+    enum source_end end = source_status(order->source, &json, &len, &why, p);
 
-    if (source_status(order->source, &json, &len, &why, p) < 0) {
+    *exit_r = end == SOURCE_UNREACHABLE ? EXIT_NO_SERVER : EXIT_REFUSED;
+    if (end != SOURCE_TOLD) {
         complain(why);
         return NULL;
     }
@@ -68,31 +73,29 @@ static int print_json(const char *json, apr_size_t len)
 
 static int do_status(const struct order *order)
 {
-    const char *json, *why = NULL;
-    apr_size_t len;
-    json_t *status;
+    int failed;
+    json_t *status = load_status(order, order->p, &failed);
 
-    if (source_status(order->source, &json, &len, &why, order->p) < 0) {
-        return complain(why);
+    if (status == NULL) {
+        return failed;
     }
     if (order->json) {
-        return print_json(json, len);
+        json_dumpf(status, stdout, JSON_COMPACT);
+        putchar('\n');
+    } else {
+        show_status(stdout, status);
     }
-    status = parse(json, len);
-    if (status == NULL) {
-        return EXIT_REFUSED;
-    }
-    show_status(stdout, status);
     json_decref(status);
     return 0;
 }
 
 static int do_requests(const struct order *order)
 {
-    json_t *status = load_status(order, order->p);
+    int failed;
+    json_t *status = load_status(order, order->p, &failed);
 
     if (status == NULL) {
-        return EXIT_REFUSED;
+        return failed;
     }
     show_requests(stdout, status);
     json_decref(status);
@@ -121,15 +124,16 @@ static int is_fresh(const json_t *status)
 /* A look has the processes measured; the next look shows it. */
 static int do_memory(const struct order *order)
 {
-    json_t *status = load_status(order, order->p);
+    int failed;
+    json_t *status = load_status(order, order->p, &failed);
 
     if (status != NULL && !is_fresh(status)) {
         json_decref(status);
         apr_sleep(MEASURING);
-        status = load_status(order, order->p);
+        status = load_status(order, order->p, &failed);
     }
     if (status == NULL) {
-        return EXIT_REFUSED;
+        return failed;
     }
     show_memory(stdout, status);
     json_decref(status);
@@ -139,11 +143,12 @@ static int do_memory(const struct order *order)
 static int top_once(const struct order *order)
 {
     int is_screen = isatty(STDOUT_FILENO);
+    int failed;
     apr_pool_t *p;
     json_t *status;
 
     apr_pool_create(&p, order->p);
-    status = load_status(order, p);
+    status = load_status(order, p, &failed);
     if (status != NULL) {
         fputs(is_screen ? "\033[H\033[J" : "", stdout);
         show_top(stdout, status, is_screen ? 20 : 1000000);
@@ -151,7 +156,7 @@ static int top_once(const struct order *order)
     }
     json_decref(status);
     apr_pool_destroy(p);
-    return status != NULL ? 0 : EXIT_REFUSED;
+    return status != NULL ? 0 : failed;
 }
 
 static int do_top(const struct order *order)
@@ -190,6 +195,25 @@ static int do_config(const struct order *order)
     return 0;
 }
 
+/* The tool's own, and the pool server's where one is found. */
+static int do_version(const struct order *order)
+{
+    int failed = 0;
+    json_t *status = NULL;
+
+    puts("apppoolctl " APPPOOL_VERSION);
+    if (order->source != NULL) {
+        status = load_status(order, order->p, &failed);
+    }
+    if (status != NULL) {
+        printf("apppool-server %s\n",
+               show_string(json_object_get(status, "server"), "version"));
+        json_decref(status);
+        failed = 0;
+    }
+    return failed;
+}
+
 static int do_ping(const struct order *order)
 {
     apr_status_t rv = apppool_ping(order->source->client,
@@ -202,11 +226,20 @@ static int do_ping(const struct order *order)
 
 static int do_restart(const struct order *order)
 {
-    const char *message = NULL;
+    const char *message = NULL, *root = order->argument;
+    json_t *status = NULL;
     apr_status_t rv;
+    int failed;
 
-    rv = apppool_restart(order->source->client, order->argument, &message,
-                         order->p);
+    if (root != NULL) {
+        status = load_status(order, order->p, &failed);
+        if (status == NULL) {
+            return failed;
+        }
+        root = root_known(root, status, order->p);
+        json_decref(status);
+    }
+    rv = apppool_restart(order->source->client, root, &message, order->p);
     return rv == APR_SUCCESS ? 0 : complain_about(rv, message);
 }
 
@@ -292,5 +325,6 @@ const struct command command_list[] = {
     { "drain", do_drain, no_word, 1 },
     { "undrain", do_undrain, no_word, 1 },
     { "ping", do_ping, no_word, 1 },
+    { "version", do_version, no_word, 0 },
     { NULL, NULL, NULL, 0 },
 };

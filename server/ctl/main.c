@@ -27,7 +27,7 @@ static const char usage[] =
     "  drain, undrain            health answers 503, or 200 again; requests are\n"
     "                            served all the time\n"
     "  ping                      does the pool server answer?\n"
-    "  version\n"
+    "  version                   of this tool and of the pool server\n"
     "\n"
     "Which pool server, where this host has several:\n"
     "  --pid PID         of the pool server or of its httpd\n"
@@ -166,6 +166,16 @@ static const char *check(const struct command *command,
     return command->check(&words->order);
 }
 
+/* The tool has a version though no pool server was found. */
+static int is_without_server(const struct command *command,
+                             const struct words *words)
+{
+    const struct source_options *which = &words->source;
+
+    return strcmp(command->name, "version") == 0 && which->pid == 0 &&
+           which->conf == NULL && which->socket == NULL;
+}
+
 static int run(const struct command *command, struct words *words)
 {
     const char *why = check(command, words);
@@ -175,7 +185,7 @@ static int run(const struct command *command, struct words *words)
         return EXIT_USAGE;
     }
     words->order.source = source_open(&words->source, &why, words->order.p);
-    if (words->order.source == NULL) {
+    if (words->order.source == NULL && !is_without_server(command, words)) {
         complain(why);
         return EXIT_NO_SERVER;
     }
@@ -186,9 +196,6 @@ static int run_words(int n, const char *const *list, struct words *words)
 {
     const struct command *command = command_list;
 
-    if (n == 1 && strcmp(list[0], "version") == 0) {
-        return print_version();
-    }
     while (n > 0 && command->name != NULL &&
            strcmp(command->name, list[0]) != 0) {
         command++;

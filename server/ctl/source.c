@@ -21,6 +21,9 @@
 #include "find.h"
 
 #define PAGE_MAX (64 * 1024 * 1024)
+/* Of curl: --fail and the answer was an error; the rest is about getting one. */
+#define CURL_HTTP_ERROR 22
+#define CURL_IS_MISSING 127
 
 /* A pool server ------------------------------------------------------------ */
 
@@ -136,7 +139,7 @@ static void run_curl(const char *url, int out)
         execlp("curl", "curl", "--silent", "--show-error", "--fail",
                "--max-time", "10", "--", url, (char *)NULL);
     }
-    _exit(127);
+    _exit(CURL_IS_MISSING);
 }
 
 static char *grow(char *text, size_t size)
@@ -173,8 +176,23 @@ static char *read_all(int fd, apr_size_t *len_r)
     return text;
 }
 
-static int fetch(const char *url, const char **json_r, apr_size_t *len_r,
-                 const char **why_r, apr_pool_t *p)
+static enum source_end end_of_curl(int status, const char *url,
+                                   const char **why_r, apr_pool_t *p)
+{
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+
+    if (code == 0) {
+        return SOURCE_TOLD;
+    }
+    *why_r = code == CURL_IS_MISSING
+                 ? "--url needs the program curl"
+                 : apr_pstrcat(p, "there is no status at ", url, NULL);
+    return code == CURL_HTTP_ERROR ? SOURCE_REFUSED : SOURCE_UNREACHABLE;
+}
+
+static enum source_end fetch(const char *url, const char **json_r,
+                             apr_size_t *len_r, const char **why_r,
+                             apr_pool_t *p)
 {
     int ends[2];
     int status = -1;
@@ -183,7 +201,7 @@ static int fetch(const char *url, const char **json_r, apr_size_t *len_r,
 
     if (pipe2(ends, O_CLOEXEC) < 0) {
         *why_r = strerror(errno);
-        return -1;
+        return SOURCE_UNREACHABLE;
     }
     pid = fork();
     if (pid == 0) {
@@ -195,17 +213,12 @@ static int fetch(const char *url, const char **json_r, apr_size_t *len_r,
     waitpid(pid, &status, 0);
     *json_r = text != NULL ? apr_pstrmemdup(p, text, *len_r) : "";
     free(text);
-    if (status != 0) {
-        *why_r = WIFEXITED(status) && WEXITSTATUS(status) == 127
-                     ? "--url needs the program curl"
-                     : apr_pstrcat(p, "there is no status at ", url, NULL);
-        return -1;
-    }
-    return 0;
+    return end_of_curl(status, url, why_r, p);
 }
 
-int source_status(const struct source *source, const char **json_r,
-                  apr_size_t *len_r, const char **why_r, apr_pool_t *p)
+enum source_end source_status(const struct source *source,
+                              const char **json_r, apr_size_t *len_r,
+                              const char **why_r, apr_pool_t *p)
 {
     char text[256];
     apr_status_t rv;
@@ -221,7 +234,7 @@ int source_status(const struct source *source, const char **json_r,
     rv = apppool_status(source->client, json_r, len_r, p);
     if (rv != APR_SUCCESS) {
         *why_r = apr_pstrdup(p, apppool_strerror(rv, text, sizeof text));
-        return -1;
+        return SOURCE_REFUSED;
     }
-    return 0;
+    return SOURCE_TOLD;
 }

@@ -29,8 +29,15 @@ struct source {
 const struct source *source_open(const struct source_options *options,
                                  const char **why_r, apr_pool_t *p);
 
-/* The pool's state as JSON, in p. 0, or -1 and *why_r is a sentence. */
-int source_status(const struct source *source, const char **json_r,
-                  apr_size_t *len_r, const char **why_r, apr_pool_t *p);
+enum source_end {
+    SOURCE_TOLD,
+    SOURCE_REFUSED,    /* there is an answer, but not that one */
+    SOURCE_UNREACHABLE
+};
+
+/* The pool's state as JSON, in p; unless it is told *why_r is a sentence. */
+enum source_end source_status(const struct source *source,
+                              const char **json_r, apr_size_t *len_r,
+                              const char **why_r, apr_pool_t *p);
 
 #endif

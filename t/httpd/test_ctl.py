@@ -225,7 +225,40 @@ def test_drain_makes_health_say_no_while_requests_are_served(scene):
 
 def test_ping_and_version(scene):
     assert said(scene, "ping") == ""
-    assert re.fullmatch(r"apppoolctl [\d.]+\n", said(scene, "version"))
+    assert re.fullmatch(r"apppoolctl [\d.]+\napppool-server [\d.]+\n",
+                        said(scene, "version"))
+    own = ctl(scene, "--version")[1]
+    assert re.fullmatch(r"apppoolctl [\d.]+\n", own)
+
+
+@pytest.mark.parametrize("write", [
+    lambda root: f"{root}/", lambda root: f"{root.parent}//x/../{root.name}/.",
+    lambda root: os.path.relpath(root), lambda root: root.parent / "link"])
+def test_restart_knows_a_root_however_it_is_written(scene, write):
+    root = scene.good.app.root
+    (root.parent / "link").unlink(missing_ok=True)
+    (root.parent / "link").symlink_to(root)
+    before = scene.good.get("/pid").body
+    assert said(scene, "restart", str(write(root))) == ""
+    assert scene.good.get("/pid").body != before
+    code, _, err = ctl(scene, "restart", str(root.parent))
+    assert code == 1 and "no application has this root" in err
+
+
+def test_the_configuration_file_is_the_one_httpd_was_given(httpd, tmp_path):
+    h = httpd()
+    h.start()
+    included = tmp_path / "included.conf"
+    included.write_text("# nothing\n")
+    main = h.folder / "httpd.conf"
+    included.write_text("Timeout 60\n")
+    main.write_text(f"Include {included}\n{main.read_text()}")
+    h.graceful()
+    eventually(lambda: run(h, "ping", "--conf", str(main))[0] == 0)
+    found = json.loads(run(h, "config", "--json", "--conf", str(main))[1])
+    assert found["httpd"]["config_file"] == str(main)
+    code, _, err = run(h, "ping", "--conf", str(included))
+    assert code == 3 and "no httpd with a pool server reads" in err
 
 
 @pytest.mark.parametrize("arguments", [
@@ -283,6 +316,8 @@ def test_a_url_without_a_status_page_is_said_so(scene):
     url = f"http://127.0.0.1:{h.address[1]}/elsewhere"
     code, out, err = run(h, "status", "--url", url)
     assert code == 1 and "no status at" in err
+    code, _, err = run(h, "top", "--count", "1", "--url", "http://127.0.0.1:1/")
+    assert code == 3 and "no status at" in err
     code, _, err = run(h, "drain", "--url", url)
     assert code == 2 and "leave --url out" in err
 
