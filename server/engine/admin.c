@@ -75,10 +75,8 @@ void admin_on_clear(struct channel *channel, struct wire_message *m)
 
 void admin_on_get_active(struct channel *channel, struct wire_message *m)
 {
-    struct core_view view;
-
-    core_view(channel->client->engine->core, &view);
-    channel_value(channel, wire_request_id(m), view.active);
+    channel_value(channel, wire_request_id(m),
+                  lease_count_active(channel->client->engine));
 }
 
 void admin_on_get_count(struct channel *channel, struct wire_message *m)

@@ -252,6 +252,7 @@ struct core_process_view {
     enum core_process_state state;
     bool preloader;
     unsigned sessions;      /* lent now */
+    unsigned unclean;       /* abandoned, and it may still work on them */
     uint64_t requests;      /* handed out so far */
     int64_t started_us, ready_us, idle_since_us; /* 0: not yet, not idle */
     uint32_t release;       /* of the code it runs */

@@ -173,6 +173,39 @@ void lease_definition_gone(struct definition *definition)
     loop_timer_cancel(&definition->press);
 }
 
+/* Looking -------------------------------------------------------------------- */
+
+bool lease_rests(const struct running *running)
+{
+    const struct slot *slot;
+
+    LIST_FOREACH(slot, &running->slots, next) {
+        enum slot_state state = state_of(slot);
+
+        if (slot->lent && (state == SLOT_OFFERED || state == SLOT_BUSY)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+unsigned lease_count_active(const struct engine *engine)
+{
+    struct core_process_view view;
+    unsigned n = 0;
+
+    for (apr_hash_index_t *i = apr_hash_first(NULL, engine->processes);
+         i != NULL; i = apr_hash_next(i)) {
+        const struct running *running = apr_hash_this_val(i);
+
+        if (running->core != NULL) {
+            core_process_view(running->core, &view);
+            n += view.sessions > 0 && !lease_rests(running);
+        }
+    }
+    return n;
+}
+
 /* Ends ----------------------------------------------------------------------- */
 
 static bool is_to_end(const struct slot *slot)

@@ -44,6 +44,12 @@ void lease_recall(struct engine *engine);
 /* No leases of this application from now on. */
 void lease_recall_all_of(struct definition *definition);
 
+/* Is no request in it: is all that is lent of it a lease that rests? */
+bool lease_rests(const struct running *running);
+
+/* Processes with a request in them. The core takes a lease for one. */
+unsigned lease_count_active(const struct engine *engine);
+
 /* Once a second: take back what was not used, count requests. */
 void lease_look(struct engine *engine);
 

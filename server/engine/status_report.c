@@ -14,6 +14,7 @@
 #include "board.h"
 #include "definition.h"
 #include "installed.h"
+#include "lease.h"
 #include "metrics.h"
 #include "running.h"
 #include "slot.h"
@@ -61,6 +62,15 @@ static json_t *text(const char *bytes)
 }
 
 /* Processes ---------------------------------------------------------------- */
+
+static enum core_process_state state_of(const struct core_process_view *view,
+                                        const struct running *running)
+{
+    bool rests = view->unclean == 0 && lease_rests(running);
+
+    return view->state == CORE_PROCESS_BUSY && rests ? CORE_PROCESS_IDLE
+                                                     : view->state;
+}
 
 static const char *state_name(enum core_process_state state)
 {
@@ -139,7 +149,7 @@ static void add_process(void *baton, struct core_process *process)
         json_pack("{s:i, s:o, s:s, s:b, s:i, s:I, s:f, s:f, s:i, s:o, s:o}",
                   "pid", (int)running->pid,
                   "user", text(running->user),
-                  "state", state_name(view.state),
+                  "state", state_name(state_of(&view, running)),
                   "preloader", view.preloader,
                   "sessions", (int)view.sessions,
                   "requests", (json_int_t)(view.requests +
@@ -322,7 +332,7 @@ static json_t *counts_of(const struct engine *engine)
     return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i}",
                      "processes", (int)view.processes,
                      "preloaders", (int)view.preloaders,
-                     "active", (int)view.active,
+                     "active", (int)lease_count_active(engine),
                      "spawning", (int)view.spawning,
                      "waiting", (int)view.waiting,
                      "clients", (int)apr_hash_count(engine->clients));

@@ -206,6 +206,21 @@ def test_requests_on_a_lease_are_counted_with_their_times(scene):
     assert times["spawn"]["n"] >= 1
 
 
+def test_a_process_is_idle_as_soon_as_its_request_is_over(scene):
+    h = scene
+
+    def look():
+        (process,) = [p for p in h.status_of(h.good.app)["processes"]
+                      if not p["preloader"]]
+        return process["state"], h.status()["counts"]["active"]
+    for _ in range(3):
+        h.good.get("/pid")
+        assert look() == ("idle", 0)
+    with Holder(h.good):
+        assert look() == ("busy", 1)
+    assert eventually(lambda: look() == ("idle", 0), 1)
+
+
 # -- prometheus ------------------------------------------------------------
 
 def samples(text):

@@ -239,7 +239,7 @@ START_TEST(numbers_are_right)
     ck_assert_uint_eq(number(apppool_get_count), 1);
     ck_assert_uint_eq(number(apppool_get_active), 1);
     apppool_session_close(session, APPPOOL_SESSION_ENDED);
-    wait_for_number(apppool_get_active, 0);
+    ck_assert_uint_eq(number(apppool_get_active), 0);
     ck_assert_uint_eq(number(apppool_get_count), 1);
     ck_assert_int_eq(apppool_ping(client, REAL_PATIENCE_MS * 1000), 0);
 }
