@@ -181,6 +181,17 @@ void running_retire(struct engine *engine, struct core_process *process,
     link_kill(engine, running->number, SIGTERM);
 }
 
+/* A ready process is aborted for one reason only. */
+static const char *reason_to_kill(const struct running *running, int signal)
+{
+    if (!running->ready) {
+        return "has not come up";
+    }
+    return signal == SIGABRT ? "has worked on one request for longer than "
+                               "PoolMaxRequestTime"
+                             : "did not end when asked to";
+}
+
 void running_kill(struct engine *engine, struct core_process *process,
                   int signal)
 {
@@ -190,8 +201,7 @@ void running_kill(struct engine *engine, struct core_process *process,
         failure_of_patience(running);
     }
     running_log(running, LOG_LEVEL_WARN, "%s: %s",
-                running->ready ? "did not end when asked to"
-                               : "has not come up",
+                reason_to_kill(running, signal),
                 signal == SIGKILL ? "SIGKILL" : "SIGABRT for its backtraces");
     link_kill(engine, running->number, signal);
 }

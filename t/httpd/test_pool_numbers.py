@@ -315,7 +315,8 @@ def test_what_takes_too_long_shows_in_the_log_where_it_is(httpd):
     pid = int(site.get("/pid").body)
     assert site.get("/sleep/30").status == 504
     h.log.wait(r"passenger_wsgi\.py.* in sleep|in sleep")
-    h.log.wait("SIGABRT")
+    h.log.wait(f"pid {pid}, .*on one request for longer than "
+               "PoolMaxRequestTime: SIGABRT for its backtraces")
     eventually(lambda: not os.path.exists(f"/proc/{pid}"), 5)
 
 
