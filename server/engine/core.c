@@ -41,6 +41,7 @@ struct core *core_new(const struct core_ops *ops, void *baton, uint64_t seed)
     core->limits.max_spawning = 1;
     core->grace = 1;
     TAILQ_INIT(&core->apps);
+    TAILQ_INIT(&core->queued);
     TAILQ_INIT(&core->successions);
     for (i = 0; i < HUNGER_COUNT; i++) {
         TAILQ_INIT(&core->hungry[i]);

@@ -164,6 +164,7 @@ struct core_app {
     struct core_heap_node timer, idle;
     struct core_heap *idle_heap; /* NULL, &core->spare or &core->at_floor */
     TAILQ_ENTRY(core_app) link;
+    TAILQ_ENTRY(core_app) queued; /* while somebody waits */
     TAILQ_ENTRY(core_app) hungry;
     TAILQ_ENTRY(core_app) succession;
 };
@@ -181,6 +182,7 @@ struct core {
     unsigned n_reserved, n_preloaders, n_active, n_waiting, n_apps;
     unsigned grace; /* processes there may be: limits may have been lowered */
     struct core_app_list apps;
+    struct core_app_list queued; /* those for which somebody waits */
     struct core_app_list hungry[HUNGER_COUNT];
     unsigned n_hungry[HUNGER_COUNT];
     struct core_app_list successions;

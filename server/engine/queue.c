@@ -115,6 +115,9 @@ void core_queue_push(struct core_app *app, struct core_waiter *waiter,
                                  : now_us - clock;
     queue_insert(app, waiter);
     queue_join_line(waiter);
+    if (!app->n_waiting) {
+        TAILQ_INSERT_TAIL(&app->core->queued, app, queued);
+    }
     app->n_waiting++;
     app->core->n_waiting++;
 }
@@ -131,6 +134,9 @@ void core_queue_remove(struct core_waiter *waiter, int64_t now_us)
     waiter->spawn_us += core_queue_clock(app, now_us) - waiter->clock_us;
     waiter->app = NULL;
     app->n_waiting--;
+    if (!app->n_waiting) {
+        TAILQ_REMOVE(&app->core->queued, app, queued);
+    }
     app->core->n_waiting--;
 }
 
@@ -231,27 +237,69 @@ void core_queue_tick(struct core_app *app, int64_t now_us)
     }
 }
 
-/* Would `more` requests in the queue be too many? */
-static bool queue_exceeds(const struct core_app *app, unsigned more)
+static bool queue_is_over_its_own(const struct core_app *app, unsigned more)
 {
-    const struct core *core = app->core;
-    unsigned max_queue = app->limits.max_queue;
-    unsigned max_waiting = core->limits.max_waiting;
+    unsigned max = app->limits.max_queue;
 
-    return (max_queue && app->n_waiting + more > max_queue)
-           || (max_waiting && core->n_waiting + more > max_waiting);
+    return max && app->n_waiting + more > max;
+}
+
+static bool queue_is_over_the_pools(const struct core *core, unsigned more)
+{
+    unsigned max = core->limits.max_waiting;
+
+    return max && core->n_waiting + more > max;
+}
+
+static void queue_refuse_last(struct core_app *app, int64_t now_us)
+{
+    struct core_waiter *last = TAILQ_LAST(&app->queue, core_queue);
+
+    core_queue_remove(last, now_us);
+    core_queue_refuse(app, last, CORE_QUEUE_FULL, NULL, CORE_BUSY_RETRY_S);
 }
 
 /* More than may wait, all at once: the youngest have to go. */
 void core_queue_trim(struct core_app *app, int64_t now_us)
 {
-    struct core_waiter *last;
-
-    while ((last = TAILQ_LAST(&app->queue, core_queue)) != NULL
-           && queue_exceeds(app, 0)) {
-        core_queue_remove(last, now_us);
-        core_queue_refuse(app, last, CORE_QUEUE_FULL, NULL, CORE_BUSY_RETRY_S);
+    while (app->n_waiting && (queue_is_over_its_own(app, 0)
+                              || queue_is_over_the_pools(app->core, 0))) {
+        queue_refuse_last(app, now_us);
     }
+}
+
+static struct core_app *queue_longest(const struct core *core)
+{
+    struct core_app *app, *longest = TAILQ_FIRST(&core->queued);
+
+    TAILQ_FOREACH(app, &core->queued, queued) {
+        if (app->n_waiting > longest->n_waiting) {
+            longest = app;
+        }
+    }
+    return longest;
+}
+
+/*
+ * May one more wait? The pool's limit is there for httpd's threads, and no
+ * application may have it all while others want a part: then the youngest of
+ * the one with most in its queue has to go (*crowded_out_r).
+ */
+static bool queue_has_room(const struct core_app *app,
+                           struct core_app **crowded_out_r)
+{
+    *crowded_out_r = NULL;
+    if (app->core->held) {
+        return true;
+    }
+    if (queue_is_over_its_own(app, 1)) {
+        return false;
+    }
+    if (queue_is_over_the_pools(app->core, 1)) {
+        *crowded_out_r = queue_longest(app->core);
+    }
+    return !*crowded_out_r
+           || (*crowded_out_r)->n_waiting > app->n_waiting + 1;
 }
 
 /* The process that it asks for, while there is sense in waiting for it. */
@@ -296,15 +344,21 @@ static bool queue_pass(struct core_app *app, struct core_waiter *waiter,
 static void queue_join(struct core_app *app, struct core_waiter *waiter,
                        int64_t now_us)
 {
+    struct core_app *crowded_out;
+
     if (core_backoff_holds(app, now_us) && !core_app_alive(app)) {
         core_queue_refuse(app, waiter, CORE_SPAWN_FAILED, app->last_error,
                           core_backoff_left_s(app, now_us));
-    } else if (!app->core->held && queue_exceeds(app, 1)) {
+    } else if (!queue_has_room(app, &crowded_out)) {
         core_queue_refuse(app, waiter, CORE_QUEUE_FULL, NULL,
                           CORE_BUSY_RETRY_S);
     } else {
         core_app_wake(app);
         core_queue_push(app, waiter, now_us);
+        if (crowded_out) {
+            queue_refuse_last(crowded_out, now_us);
+            core_app_settle(crowded_out, now_us);
+        }
     }
 }
 

@@ -272,20 +272,50 @@ START_TEST(over_the_queue_limit_is_refused_at_once)
 }
 END_TEST
 
-START_TEST(over_the_pools_waiting_limit_is_refused_for_every_application)
+static struct world *world_with_room_for(unsigned waiting)
 {
     struct core_limits limits = {.max = 1, .max_spawning = 1,
-                                 .max_waiting = 2};
+                                 .max_waiting = waiting};
     struct world *w = world_new(1);
-    struct core_app *one = world_app(w);
-    struct core_app *other = world_app(w);
 
     core_set_limits(w->core, &limits, w->now);
+    return w;
+}
+
+START_TEST(over_the_pools_waiting_limit_is_refused_for_every_application)
+{
+    struct world *w = world_with_room_for(2);
+    struct core_app *one = world_app(w), *other = world_app(w);
+
     get(w, one, "ab");
     expect(w, "start 1");
-    get(w, other, "c");
+    get(w, one, "c");
     expect(w, "c!full");
+    get(w, other, "d");
+    expect(w, "b!full");
+    get(w, other, "e");
+    expect(w, "e!full");
     ck_assert_uint_eq(world_view(w).waiting, 2);
+    world_free(w);
+}
+END_TEST
+
+/* What floods one application leaves the others their part of the queue. */
+START_TEST(no_application_fills_the_pools_queue_while_others_want_a_part)
+{
+    struct world *w = world_with_room_for(6);
+    struct core_app *one = world_app(w), *other = world_app(w);
+    struct core_app *third = world_app(w);
+
+    get(w, one, "abcdefg");
+    expect(w, "start 1, g!full");
+    get(w, other, "ABCD");
+    expect(w, "f!full, e!full, d!full, D!full");
+    get(w, third, "XY");
+    expect(w, "c!full, C!full");
+    ck_assert_uint_eq(app_view(one).waiting, 2);
+    ck_assert_uint_eq(app_view(other).waiting, 2);
+    ck_assert_uint_eq(app_view(third).waiting, 2);
     world_free(w);
 }
 END_TEST
@@ -524,6 +554,7 @@ int main(void)
         hundreds_of_sessions_in_a_process_are_spread,
         over_the_queue_limit_is_refused_at_once,
         over_the_pools_waiting_limit_is_refused_for_every_application,
+        no_application_fills_the_pools_queue_while_others_want_a_part,
         a_request_that_waited_too_long_is_refused,
         age_elsewhere_counts_for_order_and_time_out,
         the_start_of_the_first_process_does_not_count_as_waiting,
