@@ -3,9 +3,11 @@
 
 import http.client
 import socket
+import struct
 import time
 
 try:
+    import hpack
     import h2.config
     import h2.connection
     import h2.events
@@ -192,3 +194,59 @@ class Http2:
         elif isinstance(event, h2.events.StreamReset):
             if not stream.ended:
                 stream.reset = event.error_code
+
+
+# RFC 9113: types and flags of frames, and one setting.
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, CONTINUATION = 0, 1, 3, 4, 6, 9
+END_STREAM, END_HEADERS = 1, 4
+INITIAL_WINDOW_SIZE = 4
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+
+def frame(kind, flags=0, stream=0, payload=b""):
+    return struct.pack(">BHBBI", len(payload) >> 16, len(payload) & 0xffff,
+                       kind, flags, stream) + payload
+
+
+def settings(*pairs):
+    return frame(SETTINGS, payload=b"".join(
+        struct.pack(">HI", *pair) for pair in pairs))
+
+
+class RawHttp2:
+    """A connection whose frames make sense only if the test wants it."""
+
+    def __init__(self, address, *first):
+        self._sock = socket.create_connection(address, 5)
+        self._encoder = hpack.Encoder()
+        self.send(PREFACE, settings(*first))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self._sock.close()
+
+    def send(self, *frames):
+        """False: the server has closed the connection, or takes no more."""
+        try:
+            self._sock.sendall(b"".join(frames))
+        except (ConnectionError, TimeoutError):
+            return False
+        return True
+
+    def request(self, stream, host, target, method="GET", flags=END_STREAM,
+                headers=()):
+        """The frame of a request's header."""
+        return frame(HEADERS, flags | END_HEADERS, stream,
+                     self._encoder.encode([
+                         (":method", method), (":scheme", "http"),
+                         (":authority", host), (":path", target), *headers]))
+
+    def upload(self, stream, host):
+        """One of 9 bytes, which do not come."""
+        return self.request(stream, host, "/echo", "POST", 0,
+                            [("content-length", "9")])
