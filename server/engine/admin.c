@@ -23,7 +23,7 @@ struct restart_order {
 
 /* Its part in one application. */
 struct restart_wait {
-    TAILQ_ENTRY(restart_wait) next; /* in definition->restart_waits */
+    STAILQ_ENTRY(restart_wait) next; /* in definition->restart_waits */
     struct restart_order *order;
 };
 
@@ -125,7 +125,7 @@ static void wait_for(struct restart_order *order, struct definition *definition)
     }
     wait->order = order;
     order->waits++;
-    TAILQ_INSERT_TAIL(&definition->restart_waits, wait, next);
+    STAILQ_INSERT_TAIL(&definition->restart_waits, wait, next);
 }
 
 static void order_tell(struct restart_order *order, const char *error)
@@ -213,10 +213,10 @@ static void tell_restarted(struct definition *definition, const char *error)
 {
     struct restart_wait *wait;
 
-    while ((wait = TAILQ_FIRST(&definition->restart_waits)) != NULL) {
+    while ((wait = STAILQ_FIRST(&definition->restart_waits)) != NULL) {
         struct restart_order *order = wait->order;
 
-        TAILQ_REMOVE(&definition->restart_waits, wait, next);
+        STAILQ_REMOVE_HEAD(&definition->restart_waits, next);
         free(wait);
         order->waits--;
         order_tell(order, error);
@@ -265,7 +265,7 @@ void admin_channel_gone(struct engine *engine, struct channel *channel)
         struct definition *definition = apr_hash_this_val(i);
         struct restart_wait *wait;
 
-        TAILQ_FOREACH(wait, &definition->restart_waits, next) {
+        STAILQ_FOREACH(wait, &definition->restart_waits, next) {
             if (wait->order->channel == channel) {
                 wait->order->channel = NULL;
             }

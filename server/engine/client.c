@@ -143,9 +143,11 @@ static void channel_free(struct channel *channel)
 static void client_free(struct client *client)
 {
     struct engine *engine = client->engine;
-    struct channel *channel;
+    struct channel *channel, *next;
 
-    while ((channel = TAILQ_FIRST(&client->channels)) != NULL) {
+    for (channel = TAILQ_FIRST(&client->channels); channel != NULL;
+         channel = next) {
+        next = TAILQ_NEXT(channel, next);
         channel_free(channel);
     }
     while (!STAILQ_EMPTY(&client->openings)) {

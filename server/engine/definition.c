@@ -111,7 +111,7 @@ static struct definition *definition_new(struct engine *engine,
     d->protocol = wire_get_u32(m, FIELD_PROTOCOL, 0);
     d->log_fd = -1;
     d->engine = engine;
-    TAILQ_INIT(&d->restart_waits);
+    STAILQ_INIT(&d->restart_waits);
     LIST_INIT(&d->leases);
     apr_hash_set(engine->definitions, &d->number, sizeof d->number, d);
     engine->n_adopted += d->number >= FIRST_ADOPTED;
@@ -282,7 +282,7 @@ static bool is_unused(const struct definition *d)
         core_app_view(d->app, &view);
     }
     return d->n_processes == 0 && view.waiting == 0 &&
-           TAILQ_EMPTY(&d->restart_waits);
+           STAILQ_EMPTY(&d->restart_waits);
 }
 
 static void forget_unused(struct engine *engine)

@@ -41,7 +41,7 @@ struct definition {
     LIST_HEAD(, slot) leases;
     struct loop_timer *press;   /* somebody waits; NULL: nobody */
     int log_fd;           /* PoolLogFile or its vhost's log; -1: our own log */
-    TAILQ_HEAD(, restart_wait) restart_waits; /* admin.c */
+    STAILQ_HEAD(, restart_wait) restart_waits; /* admin.c */
     bool restart_is_over; /* they are to be told */
     char *restart_error;  /* owned; NULL: new code serves */
 };

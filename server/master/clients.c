@@ -140,9 +140,13 @@ int client_new(struct master *m, const struct wire_sender *who, bool admin,
 
 void client_free(struct master *m, struct client *client)
 {
+    struct client_channel *channel, *next;
+
     connect_revoke_client(m, client);
-    while (!LIST_EMPTY(&client->channels)) {
-        channel_free(client, LIST_FIRST(&client->channels));
+    for (channel = LIST_FIRST(&client->channels); channel != NULL;
+         channel = next) {
+        next = LIST_NEXT(channel, next);
+        channel_free(client, channel);
     }
     fd_close(&client->board);
     apr_hash_set(m->clients, &client->number, sizeof(client->number), NULL);

@@ -205,10 +205,12 @@ static int control_open(struct control *control)
 
 static void control_close(struct control *control)
 {
+    struct control_peer *peer, *next;
     struct stat st;
 
-    while (!LIST_EMPTY(&control->peers)) {
-        peer_free(LIST_FIRST(&control->peers));
+    for (peer = LIST_FIRST(&control->peers); peer != NULL; peer = next) {
+        next = LIST_NEXT(peer, next);
+        peer_free(peer);
     }
     loop_unwatch(&control->watch);
     fd_close(&control->fd);
