@@ -97,7 +97,7 @@ START_TEST(what_it_says_last_is_heard_before_it_is_gone)
         "for i in 1 2 3 4 5; do printf \"ERROR $i\" >&4; done; exit 1");
 
     for (int i = 1; i <= 5; i++) {
-        char text[16];
+        char text[32];
 
         snprintf(text, sizeof(text), "ERROR %d", i);
         assert_reported(process, text);
