@@ -683,7 +683,9 @@ static struct fake *fake_new(int rendezvous)
 
 static void fake_free(struct fake *f)
 {
+    pthread_mutex_lock(&f->lock);
     drop_all(f);
+    pthread_mutex_unlock(&f->lock);
     fd_close(&f->wake_fd);
     wire_message_clear(&f->in);
     wire_message_clear(&f->out);

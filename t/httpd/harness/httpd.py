@@ -3,6 +3,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -302,7 +303,7 @@ class Httpd:
         assert not left, f"left in the runtime folder: {left}"
         alarms = self.log.alarms(self.allow_log, self._stopped_at)
         assert not alarms, "in the error log: " + "\n".join(alarms)
-        for report in (self.folder / "asan").iterdir():
+        for report in self._reports.iterdir():
             text = report.read_text(errors="replace")
             assert not SANITIZER_FOUND.search(text), text
 
@@ -393,9 +394,12 @@ class Httpd:
         self.folder = Path(tempfile.mkdtemp(prefix="apppool-test-"))
         self.folder.chmod(0o755)
         for name, mode in (("apps", 0o755), ("run", 0o755), ("logs", 0o755),
-                           ("empty", 0o755), ("asan", 0o1777)):
+                           ("empty", 0o755)):
             (self.folder / name).mkdir()
             (self.folder / name).chmod(mode)
+        self._reports = Path(tempfile.mkdtemp(
+            dir=os.environ.get("APPPOOL_REPORTS", self.folder)))
+        self._reports.chmod(0o1777)
         if self.as_user:
             for path in (self.folder, *self.folder.iterdir()):
                 users.give(path, self.as_user)
@@ -414,10 +418,14 @@ class Httpd:
     def _environment(self):
         # Reports of sanitizers in the server's programs; the log has no
         # room for them and the test must see them.
-        report = f"log_path={self.folder}/asan/report"
+        own = shlex.split(os.environ.get("APPPOOL_HTTPD_ENVIRONMENT", ""))
+        report = f"log_path={self._reports}/report"
         return {"PATH": os.environ["PATH"], "LANG": "C",
                 "ASAN_OPTIONS": f"detect_leaks=1:{report}",
-                "UBSAN_OPTIONS": f"print_stacktrace=1:{report}"}
+                "UBSAN_OPTIONS": f"print_stacktrace=1:{report}",
+                "TSAN_OPTIONS": os.environ.get("TSAN_OPTIONS", "") +
+                                f":{report}",
+                **dict(word.split("=", 1) for word in own)}
 
     def _answers(self):
         if self._process.poll() is not None:
