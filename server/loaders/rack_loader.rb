@@ -903,8 +903,10 @@ module Apppool
                   "Apppool.after_fork or say PoolSpawnMethod direct\n")
     end
 
+    # Rails marks threads of its own that a fork starts anew.
     def threads
       others = Thread.list - [Thread.main]
+      others.reject! { |thread| thread.thread_variable_get(:fork_safe) }
       others.map { |thread| thread.name || thread.inspect }
     end
 

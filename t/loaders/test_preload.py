@@ -37,7 +37,8 @@ sub { [200, [], []] }
 NOTHING = {
     "wsgi": "def application(environ, start_response):\n"
             "    start_response('200 OK', [])\n    return []\n",
-    "rack": "run ->(env) { [200, {}, []] }\n",
+    "rack": "Thread.new { sleep }.thread_variable_set(:fork_safe, true)\n"
+            "run ->(env) { [200, {}, []] }\n",
     "psgi": "sub { [200, [], []] }\n",
 }
 THREAD = {
