@@ -61,6 +61,18 @@ static int check_server_user(server_rec *s, const struct pool_settings *once)
     return OK;
 }
 
+static int check_patterns(server_rec *s, const struct pool_settings *once)
+{
+    apr_size_t len = limits_len_of_texts(once->allow_roots);
+
+    return len <= WIRE_MAX_STRING
+               ? OK
+               : refuse(s, once->said, "PoolAllowRoots", apr_psprintf(
+                     s->process->pconf, "names patterns of %" APR_SIZE_T_FMT
+                     " bytes in all, and %d is the most; let one with a * "
+                     "stand for many", len, WIRE_MAX_STRING));
+}
+
 static int check_user(server_rec *s, const struct pool_settings *once,
                       const struct place_config *place)
 {
@@ -167,6 +179,9 @@ static const char *fault_of(apr_pool_t *p, const struct pool_settings *once,
     if (what == NULL) {
         what = limits_contradiction(p, once, d);
     }
+    if (what == NULL) {
+        what = limits_too_many_variables(p, d);
+    }
     if (what == NULL && is_configtest()) {
         what = limits_missing(p, d);
     }
@@ -239,6 +254,9 @@ int config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         warn(s, all);
     }
     status = check_server_user(s, once);
+    if (status == OK) {
+        status = check_patterns(s, once);
+    }
     if (status == OK) {
         status = check_users(s, once, all);
     }

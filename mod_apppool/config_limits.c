@@ -37,6 +37,28 @@ const char *limits_contradiction(apr_pool_t *p,
     return NULL;
 }
 
+apr_size_t limits_len_of_texts(const apr_array_header_t *texts)
+{
+    apr_size_t len = 0;
+    int i;
+
+    for (i = 0; texts != NULL && i < texts->nelts; i++) {
+        len += strlen(APR_ARRAY_IDX(texts, i, const char *)) + 1;
+    }
+    return len;
+}
+
+const char *limits_too_many_variables(apr_pool_t *p,
+                                      const struct definition *d)
+{
+    apr_size_t len = limits_len_of_texts(definitions_setenv(p, d->place));
+
+    return len <= WIRE_MAX_STRING ? NULL : apr_psprintf(
+        p, "PoolSetEnv makes variables of %" APR_SIZE_T_FMT " bytes in all, "
+        "and %d is the most; let the application read what is large from a "
+        "file", len, WIRE_MAX_STRING);
+}
+
 /* Only what is certainly not there: a folder that even root cannot see may be
  * one that the application's user can. */
 static bool is_missing(const char *path)

@@ -13,6 +13,13 @@ const char *limits_contradiction(apr_pool_t *p,
                                  const struct pool_settings *once,
                                  const struct definition *d);
 
+/* Of all variables of an application, which go in one message. NULL: it fits. */
+const char *limits_too_many_variables(apr_pool_t *p,
+                                      const struct definition *d);
+
+/* With a NUL behind each; texts may be NULL. */
+apr_size_t limits_len_of_texts(const apr_array_header_t *texts);
+
 /* A PoolLogFile where not only who opens it decides what it is. NULL: none. */
 const char *limits_open_to_others(apr_pool_t *p, const char *file);
 

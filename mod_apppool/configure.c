@@ -64,13 +64,10 @@ static void put_text(struct sender *sender, enum wire_field field,
 static void put_list(struct sender *sender, enum wire_field field,
                      const apr_array_header_t *texts)
 {
-    size_t len = 0;
+    size_t len = limits_len_of_texts(texts);
     char *all, *at;
     int i;
 
-    for (i = 0; texts != NULL && i < texts->nelts; i++) {
-        len += strlen(APR_ARRAY_IDX(texts, i, const char *)) + 1;
-    }
     if (len == 0) {
         return;
     }

@@ -131,6 +131,19 @@ CONTRADICTIONS = [
     ("PoolLogFile no/such/folder/app.log", "no folder /.*/no/such/folder/; "
                                            "make it"),
 ]
+
+
+def variables(size):
+    """PoolSetEnv lines whose variables take so many bytes in all."""
+    each = 1025
+    lines = [f"PoolSetEnv V{n} {'x' * (each - 5)}"
+             for n in range(10, 10 + size // each)]
+    return "\n".join([*lines, f"PoolSetEnv V {'x' * (size % each - 3)}"])
+
+
+CONTRADICTIONS.append(pytest.param(
+    variables(65537), "PoolSetEnv makes variables of 65537 bytes in all, and "
+    "65536 is the most; let", id="variables"))
 ONCE_ONLY = ["PoolMax 3", "PoolMaxIdleTime 3", "PoolServerUser backup",
              "PoolUserSwitching off", "PoolLowestUser nobody",
              "PoolServerExecutable /bin/true", "PoolSpawnServer /bin/true"]
@@ -169,6 +182,22 @@ def test_a_contradiction_is_refused_with_the_application_and_a_way_out(
         where = re.search(r"(/\S+):(\d+): application", text)
         line = open(where[1]).read().splitlines()[int(where[2]) - 1]
         assert line.strip().startswith(directive[1] + " ")
+
+
+def test_as_many_variables_as_there_may_be_are_taken(bench):
+    ok, text = check(bench, vhost=variables(65536))
+    assert ok, text
+
+
+def test_more_patterns_than_there_may_be_are_refused_with_their_place(bench):
+    patterns = [f"PoolAllowRoots /srv/{n}/{'x' * 1000}" for n in range(70)]
+    ok, text = check(bench, main="\n".join(patterns))
+    assert not ok
+    where = re.search(r"(/\S+):(\d+): PoolAllowRoots names patterns of \d+ "
+                      "bytes in all, and 65536 is the most; let one", text)
+    line = open(where[1]).read().splitlines()[int(where[2]) - 1]
+    assert line in patterns
+    assert check(bench, main="\n".join(patterns[:60]))[0]
 
 
 @pytest.mark.parametrize("lines, words", [
