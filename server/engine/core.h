@@ -196,6 +196,14 @@ void core_app_retry(struct core_app *app, int64_t now_us);
  */
 void core_process_too_long(struct core_process *process, int64_t now_us);
 
+/* Start its first process though nobody waits for it, like a successor: it is
+ * to replace another application's. */
+void core_prove(struct core_app *app, int64_t now_us);
+
+/* One of its processes leaves, as for a successor of its own: told right before
+ * the core_process_ready() of the one that was to be proven. */
+void core_give_way(struct core_app *app, int64_t now_us);
+
 /* Restart one app's code (rolling unless its limits say otherwise). */
 void core_restart(struct core_app *app, int64_t now_us);
 
@@ -258,7 +266,7 @@ struct core_process_view {
     uint32_t release;       /* of the code it runs */
 };
 struct core_app_view {
-    unsigned processes, idle, starting, retiring, waiting;
+    unsigned processes, serving, idle, starting, retiring, waiting;
     uint64_t requests, spawned, failed_spawns, refused, died;
     int64_t oldest_wait_us; /* since when; 0: nobody waits */
     int64_t retry_at_us;    /* back-off; 0: none */

@@ -128,6 +128,7 @@ struct core_app {
     bool always_restart;
     bool restarting;     /* somebody waits for the op restarted */
     bool held_back;      /* no successors: the last one did not start */
+    bool proving;        /* its first process is to replace another app's */
     bool has_successor;  /* core->successor is ours and not started yet */
     bool paused;         /* the queue's clock: its first process starts */
     unsigned count[STAGE_COUNT]; /* processes without preloaders */

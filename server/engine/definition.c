@@ -15,6 +15,7 @@
 #include "link.h"
 #include "request.h"
 #include "socket.h"
+#include "stand_in.h"
 
 #define SECONDS INT64_C(1000000)
 
@@ -110,6 +111,7 @@ static struct definition *definition_new(struct engine *engine,
     d->is_auto = d->type == TYPE_AUTO;
     d->protocol = wire_get_u32(m, FIELD_PROTOCOL, 0);
     d->log_fd = -1;
+    d->is_fresh = true;
     d->engine = engine;
     STAILQ_INIT(&d->restart_waits);
     LIST_INIT(&d->leases);
@@ -231,8 +233,10 @@ void definition_sweep(struct engine *engine)
          i = apr_hash_next(i)) {
         struct definition *d = apr_hash_this_val(i);
 
-        if (d->generation != 0 && d->generation < oldest && d->app != NULL) {
+        if (d->generation != 0 && d->generation < oldest && d->app != NULL &&
+            d->stands_in_for == 0) {
             log_info("app %s: no longer configured", d->root);
+            stand_in_dismiss(d);
             core_app_remove(&d->app, engine_now(engine));
         }
         if (d->app == NULL && d->n_processes == 0) {
@@ -246,6 +250,7 @@ void definition_on_commit(struct engine *engine, struct wire_message *m)
 {
     engine->generation = wire_get_u32(m, FIELD_GENERATION, 1);
     engine->coming = 0;
+    stand_in_appoint_all(engine);
     definition_sweep(engine);
     if (wire_get_u32(m, FIELD_STATUS, 0) != 0) {
         admin_restart_all(engine);

@@ -33,6 +33,9 @@ struct definition {
     int64_t error_us;     /* when that was */
     char *error_page;     /* of it; owned; NULL */
     unsigned n_processes; /* struct running that point here */
+    bool is_fresh;        /* it has come with the generation being told */
+    uint32_t stand_in;    /* number of who serves until it does; 0: nobody */
+    unsigned stands_in_for; /* so many others */
     bool is_watched;      /* watch.c */
     bool is_always;       /* always_restart.txt is there */
     bool counts_requests; /* a limit needs each request told */

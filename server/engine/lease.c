@@ -17,6 +17,7 @@ bool lease_is_allowed(const struct slot *slot)
     const struct definition *definition = slot->running->definition;
 
     return slot->client->wants_leases && !definition->counts_requests &&
+           definition->stands_in_for == 0 &&
            !definition->is_always && !exclusive_is_unbounded(slot->running);
 }
 

@@ -11,6 +11,7 @@
 #include "lease.h"
 #include "sticky.h"
 #include "slot.h"
+#include "stand_in.h"
 
 struct request *request_of(struct core_waiter *waiter)
 {
@@ -86,7 +87,7 @@ static void ask_core(struct request *request, struct definition *definition)
         request_refuse(request, STATUS_STOPPING,
                        "the pool server is going down", NULL, 1);
     } else {
-        get_from_core(request, definition);
+        get_from_core(request, stand_in_of(definition));
     }
 }
 

@@ -45,7 +45,9 @@ static bool succession_is_wanted(const struct core_app *app, int64_t now_us)
     unsigned max = app->limits.max_per_app;
 
     return !app->core->stopping && !app->removed && !app->held_back
-           && !TAILQ_EMPTY(&app->to_replace) && !app->n_reserved
+           && (!TAILQ_EMPTY(&app->to_replace)
+               || (app->proving && !core_app_alive(app)))
+           && !app->n_reserved
            && app->core->successor != app
            && !core_backoff_holds(app, now_us)
            && (!max || core_app_all(app) <= max);
@@ -108,6 +110,7 @@ void core_restart_proven(struct core_process *process, int64_t now_us)
     struct core_process *predecessor = restart_find_predecessor(app);
 
     core_backoff_end(app);
+    app->proving = false;
     if (process->successor && predecessor) {
         core_leave(predecessor, predecessor->reason, now_us);
     }
@@ -133,7 +136,7 @@ void core_restart_check(struct core_app *app, int64_t now_us)
     struct core *core = app->core;
 
     if (app->restarting && !app->n_stale && !app->count[STAGE_STARTING]
-        && !app->n_reserved
+        && !app->n_reserved && !app->proving
         && core_app_hunger(app, now_us) == HUNGER_NONE) {
         app->restarting = false;
         core->ops.restarted(core->baton, app, NULL);
@@ -173,6 +176,36 @@ static void restart_retire_processes(struct core_app *app, int64_t now_us)
             }
         }
     }
+}
+
+void core_prove(struct core_app *app, int64_t now_us)
+{
+    app->proving = true;
+    core_settle(app, now_us);
+}
+
+static struct core_process *restart_find_serving(struct core_app *app)
+{
+    struct core_process *process, *busy = NULL;
+
+    TAILQ_FOREACH(process, &app->all, all) {
+        if (process->stage == STAGE_SERVING && core_process_use(process) == 0) {
+            return process;
+        }
+        busy = process->stage == STAGE_SERVING ? process : busy;
+    }
+    return busy;
+}
+
+void core_give_way(struct core_app *app, int64_t now_us)
+{
+    struct core_process *process = restart_find_serving(app);
+
+    core_app_sleep(app, 0); /* it is not to come back */
+    if (process) {
+        core_leave(process, CORE_RESTART, now_us);
+    }
+    core_settle(app, now_us);
 }
 
 void core_restart(struct core_app *app, int64_t now_us)

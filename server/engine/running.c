@@ -19,6 +19,7 @@
 #include "lend.h"
 #include "link.h"
 #include "outlet.h"
+#include "stand_in.h"
 #include "sticky.h"
 #include "takeover.h"
 #include "watch.h"
@@ -263,6 +264,8 @@ void running_act_on_type(struct running *running)
 
 void running_is_ready(struct running *running)
 {
+    bool is_proof;
+
     if (running->ready || running->core == NULL) {
         return;
     }
@@ -274,7 +277,15 @@ void running_is_ready(struct running *running)
     running_log(running, LOG_LEVEL_INFO, "ready");
     link_ready(running->engine, running->number);
     metrics_spawned(running);
+    is_proof = !running->preloader && running->definition->stand_in != 0;
+    if (is_proof) {
+        stand_in_relieve(running->definition);
+    }
     core_process_ready(running->core, engine_now(running->engine));
+    if (is_proof) {
+        stand_in_dismiss(running->definition);
+        definition_sweep(running->engine);
+    }
     lease_recall(running->engine); /* of those that it replaces */
 }
 

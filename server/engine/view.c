@@ -35,6 +35,7 @@ void core_app_view(const struct core_app *app, struct core_app_view *view_r)
 
     *view_r = (struct core_app_view){
         .processes = core_app_all(app) - app->n_reserved,
+        .serving = app->count[STAGE_SERVING],
         .idle = view_count_idle(app),
         .starting = app->count[STAGE_STARTING],
         .retiring = app->count[STAGE_RETIRING],

@@ -160,6 +160,56 @@ def test_a_new_vhost_takes_effect_at_a_graceful(site):
                == str(other.app.root))
 
 
+CHANGING = """
+import os, time
+mode = os.environ["MODE"]
+if mode == "slow":
+    time.sleep(2)
+if mode == "broken":
+    raise RuntimeError("broken by its definition")
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [mode.encode()]
+"""
+
+
+def test_a_changed_definition_is_replaced_rolling(httpd):
+    """DESIGN 2 and 4; the pool is full, so each successor exceeds it by one."""
+    h = httpd(conf="PoolMax 2")
+    apps = [h.wsgi_app(name, CHANGING) for name in ("one", "two")]
+
+    def configure(mode):
+        h.forget_vhosts()
+        return [h.vhost(app, name=f"{app.root.name}.test",
+                        extra=f"PoolSetEnv MODE {mode}") for app in apps]
+
+    def asked(site, modes):
+        began = time.monotonic()
+        answer = site.get("/")
+        assert answer.status == 200 and answer.text in modes
+        assert time.monotonic() - began < 1, "it did not wait for the new one"
+        return answer.text
+    for site in configure("first"):
+        assert site.get("/").text == "first"
+    for before, mode in (("first", "slow"), ("slow", "last")):
+        sites = configure(mode)
+        h.graceful()
+        for site in sites:
+            eventually(lambda: asked(site, (before, mode)) == mode, 12)
+    sites = configure("broken")
+    place = h.log.position()
+    h.graceful()
+    for app in apps:
+        h.log.wait(f"app {app.root} .*broken by its definition", since=place)
+    for site in sites * 5:
+        assert asked(site, ("last",))
+    configure("first")
+    h.graceful()
+    for site in sites:
+        eventually(lambda: asked(site, ("last", "first")) == "first", 12)
+
+
 @pytest.mark.parametrize("engine_dies", [False, True],
                          ids=["", "engine_dies"])
 def test_a_removed_application_ends_with_its_last_old_child(httpd,

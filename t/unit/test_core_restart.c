@@ -133,6 +133,52 @@ START_TEST(code_that_does_not_start_leaves_the_old_processes_serving)
 }
 END_TEST
 
+START_TEST(what_replaces_another_application_is_proven_unasked_in_a_full_pool)
+{
+    struct world *w = world_new(1);
+    struct core_app *before = idle_app(w, world_limits(), 1);
+    struct core_app *app = world_app(w);
+
+    core_prove(app, w->now);
+    expect(w, "start 2");
+    get(w, before, "a");
+    expect(w, "a=1");
+    core_give_way(before, w->now);
+    ready(w, 2);
+    expect(w, "");
+    closed(w, 1);
+    expect(w, "retire 1 restart");
+    gone(w, 1);
+    get(w, app, "b");
+    expect(w, "b=2");
+    world_free(w);
+}
+END_TEST
+
+START_TEST(what_does_not_prove_itself_is_tried_again_at_a_sign_only)
+{
+    struct world *w = world_new(2);
+    struct core_app *before = idle_app(w, world_limits(), 1);
+    struct core_app *app = world_app(w);
+
+    core_prove(app, w->now);
+    failed(w, 2, "syntax error");
+    gone(w, 2);
+    expect(w, "start 2");
+    pass(w, 600 * SECOND);
+    get(w, before, "a");
+    expect(w, "a=1");
+    core_app_retry(app, w->now);
+    failed(w, 3, "syntax error");
+    gone(w, 3);
+    expect(w, "start 3");
+    core_restart(app, w->now);
+    ready(w, 4);
+    expect(w, "start 4, restarted");
+    world_free(w);
+}
+END_TEST
+
 START_TEST(a_start_that_succeeds_after_all_resumes_the_restart)
 {
     struct world *w = world_new(4);
@@ -453,6 +499,8 @@ int main(void)
         there_is_one_successor_at_a_time_in_the_pool,
         new_code_is_preferred_and_old_code_serves_when_it_is_busy,
         code_that_does_not_start_leaves_the_old_processes_serving,
+        what_replaces_another_application_is_proven_unasked_in_a_full_pool,
+        what_does_not_prove_itself_is_tried_again_at_a_sign_only,
         a_start_that_succeeds_after_all_resumes_the_restart,
         a_restart_while_starting_discards_the_old_code,
         overlapping_restarts_end_with_the_newest_code,
