@@ -37,7 +37,8 @@ static uint64_t signature_of(const char *path)
     return mix(hash, &st.st_mtim.tv_nsec, sizeof(st.st_mtim.tv_nsec));
 }
 
-/* A sum, so that the order in which a folder is read means nothing. */
+/* Of all that is below it: a sum, so that the order in which folders are read
+ * means nothing. 0 where it is no folder. */
 static uint64_t signature_of_folder(const char *folder)
 {
     DIR *dir = opendir(folder);
@@ -49,7 +50,7 @@ static uint64_t signature_of_folder(const char *folder)
 
         if (entry->d_name[0] != '.') {
             snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-            sum += signature_of(path);
+            sum += signature_of(path) + signature_of_folder(path);
         }
     }
     if (dir != NULL) {

@@ -148,12 +148,14 @@ def c_files():
 
 def said_by_the_sources():
     said = [text for code in c_files() for text in literals(code, LITERAL)]
-    for path in filter(Path.is_file, (SOURCE / "server/loaders").iterdir()):
+    for path in (SOURCE / "server/loaders").rglob("*.*"):
+        if path.suffix not in (".cjs", ".pl", ".py", ".rb"):
+            continue
         code = re.sub(r"^\s*(#|//).*", "", path.read_text(), flags=re.M)
-        if path.suffix in (".py", ".rb", ".pl"):
-            said += literals(code)
-        elif path.suffix == ".cjs":     # a regular expression may have quotes
+        if path.suffix == ".cjs":       # a regular expression may have quotes
             said.append(re.sub(r"['`]\s*\+\s*['`]", "", code))
+        else:
+            said += literals(code)
     return said
 
 

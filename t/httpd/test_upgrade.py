@@ -105,8 +105,9 @@ def test_an_upgraded_server_goes_on_as_any_other(h):
     assert done.returncode == 0, done
 
 
-def test_a_changed_loader_restarts_applications_rolling(h):
-    loader = next(h.stage.folder.rglob("wsgi_loader.py"))
+@pytest.mark.parametrize("file", ["wsgi_loader.py", "rack/log.rb"])
+def test_a_changed_loader_restarts_applications_rolling(h, file):
+    loader = next(h.stage.folder.rglob(f"loaders/{file}"))
     with Load(h.address, requests(h.sites)) as load:
         before = warm(h, load)
         h.graceful()

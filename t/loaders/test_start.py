@@ -41,7 +41,8 @@ def test_an_exception_while_loading_is_reported(fail, language, mode):
     text = "".join(fail(RAISES, mode))
     assert "no database" in text and language.startup_file in text
     assert "Error" in text
-    assert "_loader." not in text       # its own frames help nobody
+    # Its own frames help nobody.
+    assert "_loader." not in text and LOADERS not in text
 
 
 def test_a_syntax_error_is_reported(fail, language):
@@ -114,7 +115,8 @@ def test_the_application_sees_no_loader(start, language, folder):
         "rack": "require 'json'\n"
                 "run ->(env) { [200, {}, [[[$0] + ARGV,"
                 " $:.grep(/loaders/).empty?,\n"
-                "  'wsgi', __FILE__, []].to_json]] }\n",
+                "  'wsgi', __FILE__, TOPLEVEL_BINDING.local_variables +\n"
+                "    $LOADED_FEATURES.grep(/loaders/)].to_json]] }\n",
         "psgi": "use JSON::PP; use FindBin; use Cwd;\n"
                 "my $package = __PACKAGE__;\n"
                 "sub { [200, [], [encode_json [[$0, @ARGV],\n"
