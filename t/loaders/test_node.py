@@ -12,10 +12,10 @@ import pytest
 
 import pool
 import web
+from conftest import LOADERS
 
 NODE = os.environ.get("NODE", "node")
-COMMAND = [NODE, os.path.join(pool.TOP, "server", "loaders",
-                              "node_loader.cjs")]
+COMMAND = [NODE, os.path.join(LOADERS, "node_loader.cjs")]
 DEBIAN_MODULES = {"NODE_PATH": "/usr/share/nodejs"}
 HELLO = """
 const http = require('http');
@@ -81,6 +81,15 @@ server.listen(3456, '127.0.0.1');
                          "port": 3456}
     assert answer[1:3] == [True, True]
     assert answer[3].endswith("/app.js")
+
+
+def test_the_application_sees_no_loader(start):
+    loader = start(HELLO.replace(
+        "'hello'", "JSON.stringify([Object.keys(require.cache), module.parent, "
+                   "Object.keys(globalThis)])"))
+    loaded, parent, names = json.loads(connect(loader).get().body)
+    assert [os.path.basename(file) for file in loaded] == ["app.js"]
+    assert parent is None and not any("pool" in name for name in names)
 
 
 def test_a_second_server_believes_to_listen_and_follows_the_first(start):
@@ -268,7 +277,7 @@ def test_a_failed_start_is_reported_with_its_reason(start, code, words):
     text = "".join(loader.error())
     for word in words:
         assert word in text, text
-    assert "node_loader" not in text
+    assert "node_loader" not in text and LOADERS not in text
 
 
 def test_package_json_without_a_start_is_explained(start):
