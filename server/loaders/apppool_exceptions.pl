@@ -45,7 +45,11 @@ sub note {
     my ($depth, $text, $called) = (1, '', '');
     while (my ($package, $file, $line, $sub, undef, undef, undef, $is_require)
         = caller $depth++) {
-        last if index($file, $folder) == 0;
+        if (index($file, $folder) == 0) {
+            # Those before the first of the application's lead to the die() only.
+            last if $text ne '' || $sub eq '(eval)';
+            next;
+        }
         # BEGIN blocks run in an eval that passes on.
         return if $sub eq '(eval)' && !$is_require && $called !~ /::BEGIN\z/;
         $text .= "    $sub called at $file line $line\n" if $sub ne '(eval)';

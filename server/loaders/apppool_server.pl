@@ -149,6 +149,7 @@ sub serve_request {
     $env->{'psgi.url_scheme'} = url_scheme($env);
     my $handlers = $env->{'psgix.cleanup.handlers'} = [];
     my $response = Apppool::Response->new($connection, $env);
+    $Apppool::Stack::calls = '';
     eval { $response->answer($self->{application}->($env)); 1 }
         or $self->on_exception($@, $connection, $env, $response);
     $connection->{skip} = $body->end if $body;
@@ -182,7 +183,6 @@ sub on_exception {
     my $newline = "$error" =~ /\n\z/ ? '' : "\n";
     Apppool::log_text("psgi_loader: $env->{REQUEST_METHOD} '$uri': "
         . "the application died\n$error$newline$Apppool::Stack::calls");
-    $Apppool::Stack::calls = '';
     return if $response->{ended};       # died in close, all has been sent
     return $connection->{keep} = 0 if $response->{begun};
     eval { $response->send_error };

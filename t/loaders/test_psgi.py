@@ -7,7 +7,7 @@ import shutil
 
 import pool
 import pytest
-from conftest import LANGUAGES
+from conftest import LANGUAGES, LOADERS
 
 
 @pytest.fixture
@@ -97,6 +97,15 @@ def test_the_log_shows_the_calls_that_led_to_an_exception(run):
     assert app.connect().get("/").code == 500
     assert app.log_has("at the end at ")
     assert app.log().count("main::deep called at ") == 4
+
+
+def test_the_log_shows_the_applications_calls_that_led_to_one_of_ours(run):
+    app = run("sub { answer($_[0]) }",
+              before="sub answer { $_[0]->(['abc', [], []]) }")
+    assert app.connect().get("/").code == 500
+    assert app.log_has("must be like 200")
+    assert "main::answer called at " in app.log()
+    assert LOADERS not in app.log()
 
 
 def test_exceptions_that_the_application_catches_are_no_news(run):
