@@ -12,10 +12,10 @@ import pytest
 
 import pool
 import web
+from conftest import LOADERS
 
 PYTHON = os.environ.get("PYTHON3", "/usr/bin/python3")
-COMMAND = [PYTHON, os.path.join(pool.TOP, "server", "loaders",
-                                "asgi_loader.py")]
+COMMAND = [PYTHON, os.path.join(LOADERS, "asgi_loader.py")]
 ROOT = os.path.join(pool.APPS, "asgi")
 SERVERS = ("own", "uvicorn", "hypercorn")
 
@@ -109,7 +109,7 @@ def test_a_connection_is_kept(each):
 def test_an_exception_is_500_and_in_the_log(each):
     assert connect(each).get("/boom").status == 500
     assert each.log_has("boom before the header")
-    assert "/loaders/apppool_asgi.py" not in each.log()
+    assert f"{LOADERS}/apppool_" not in each.log()
     assert connect(each).get("/ignore").body == b"ignored"
 
 
