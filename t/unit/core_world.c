@@ -3,6 +3,7 @@
  * core_world.c - see core_world.h.
  */
 #include "core_world.h"
+#include "program.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -309,17 +310,10 @@ enum core_process_state state_of(struct world *world, uint32_t process)
 int world_run(const char *name, const TTest *const *tests)
 {
     Suite *suite = suite_create(name);
-    TCase *tcase = tcase_create(name);
-    SRunner *runner;
-    int failures;
+    TCase *tcase = program_case(suite, name, NULL, NULL);
 
     for (; *tests; tests++) {
         tcase_add_test(tcase, *tests);
     }
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures ? EXIT_FAILURE : EXIT_SUCCESS;
+    return program_run(suite);
 }

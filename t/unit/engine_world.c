@@ -3,6 +3,7 @@
  * engine_world.c - see engine_world.h.
  */
 #include "engine_world.h"
+#include "program.h"
 
 #include <check.h>
 #include <errno.h>
@@ -376,12 +377,9 @@ void expect_word(uint32_t slot, enum slot_state state, bool wanted)
 void engine_add_case(Suite *suite, const char *name, void (*begin_with)(void),
                      const TTest *const *tests, size_t n)
 {
-    TCase *tcase = tcase_create(name);
+    TCase *tcase = program_case(suite, name, begin_with, teardown);
 
-    tcase_set_timeout(tcase, 30);
-    tcase_add_checked_fixture(tcase, begin_with, teardown);
     for (size_t i = 0; i < n; i++) {
         tcase_add_test(tcase, tests[i]);
     }
-    suite_add_tcase(suite, tcase);
 }

@@ -23,6 +23,7 @@
 #include "engine_link.h"
 #include "gate.h"
 #include "leaks.h"
+#include "program.h"
 #include "reaper.h"
 
 #define MAX_TURNS 2000 /* of 10 ms */
@@ -53,7 +54,6 @@ static int open_gate(enum gate_kind kind)
 void world_begin(void)
 {
     struct master_options options = { .spawn_server = spawn_server,
-                                      .runtime_dir = world.folder,
                                       .admin = true };
 
     leaks_begin();
@@ -61,8 +61,7 @@ void world_begin(void)
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     apr_initialize();
     apr_pool_create(&pool, NULL);
-    strcpy(world.folder, "/tmp/test_master.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(world.folder));
+    options.runtime_dir = world.folder = program_scratch();
     world.m = master_new(&options, pool);
     ck_assert_ptr_nonnull(world.m);
     world.m->parent = getpid();

@@ -16,7 +16,7 @@ struct world {
     int engine;          /* engine's end of the link */
     int gate;            /* client's end of the rendezvous */
     int admin;           /* client's end of the admin pair; we are the parent */
-    char folder[64];     /* the runtime folder */
+    const char *folder;  /* the runtime folder */
     struct wire_message in; /* the last message for the engine */
 };
 

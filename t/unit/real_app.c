@@ -68,27 +68,6 @@ char *real_app(apr_pool_t *pool, const char *folder, const char *name,
     return root;
 }
 
-void real_remove(apr_pool_t *pool, const char *path)
-{
-    DIR *entries = opendir(path);
-    struct dirent *entry;
-
-    while (entries != NULL && (entry = readdir(entries)) != NULL) {
-        if (strcmp(entry->d_name, ".") != 0 &&
-            strcmp(entry->d_name, "..") != 0) {
-            char *name = apr_pstrcat(pool, path, "/", entry->d_name, NULL);
-
-            if (unlink(name) < 0) {
-                real_remove(pool, name);
-            }
-        }
-    }
-    if (entries != NULL) {
-        closedir(entries);
-    }
-    rmdir(path);
-}
-
 struct apppool_server_options real_options(apr_pool_t *pool,
                                            const char *folder)
 {

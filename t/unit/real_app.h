@@ -28,9 +28,6 @@ char *real_app(apr_pool_t *pool, const char *folder, const char *name,
 /* Replace a file of such an application. */
 void real_write(const char *path, const char *text);
 
-/* A folder with all that is in it. */
-void real_remove(apr_pool_t *pool, const char *path);
-
 /* One request; the whole body of its response, valid until the next one of
  * this thread. */
 const char *real_ask(const struct apppool_session *session, const char *path);

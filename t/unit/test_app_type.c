@@ -3,9 +3,9 @@
  * test_app_type.c - what the table of application types says.
  */
 #include <check.h>
-#include <stdlib.h>
 
 #include "app_type.h"
+#include "program.h"
 
 START_TEST(each_type_is_found_by_its_name)
 {
@@ -58,19 +58,12 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("app_type");
-    TCase *tcase = tcase_create("table");
-    SRunner *runner;
-    int failed;
+    TCase *tcase = program_case(suite, "table", NULL, NULL);
 
     tcase_add_test(tcase, each_type_is_found_by_its_name);
     tcase_add_test(tcase, names_of_files_tell_the_type_before_extensions);
     tcase_add_test(tcase, threads_count_where_a_type_has_them);
     tcase_add_test(tcase, a_fastcgi_program_serves_one_request_at_a_time);
     tcase_add_test(tcase, unknown_numbers_are_taken_for_auto);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

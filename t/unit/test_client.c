@@ -8,6 +8,7 @@
 #include "apppool/server.h"
 #include "fake_server.h"
 #include "leaks.h"
+#include "program.h"
 #include "socket.h"
 
 #include <apr_general.h>
@@ -419,13 +420,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("client");
-    TCase *c = tcase_create("client");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *c = program_case(suite, "client", set_up, tear_down);
 
-    suite_add_tcase(suite, c);
-    tcase_add_checked_fixture(c, set_up, tear_down);
-    tcase_set_timeout(c, 60);
     tcase_add_test(c, connecting_says_hello);
     tcase_add_test(c, connecting_again_makes_another_client);
     tcase_add_test(c, clients_own_pool_closes_it);
@@ -449,8 +445,5 @@ int main(void)
     tcase_add_test(c, client_does_not_work_in_a_forked_copy);
     tcase_add_test(c, forked_copy_connects_for_itself);
     tcase_add_test(c, every_error_has_a_sentence);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

@@ -8,6 +8,7 @@
 #include "apppool/server.h"
 #include "fake_server.h"
 #include "leaks.h"
+#include "program.h"
 
 #include <apr_general.h>
 #include <check.h>
@@ -769,12 +770,10 @@ START_TEST(other_threads_close_sessions_while_the_client_closes)
 }
 END_TEST
 
-static TCase *sessions_case(void)
+static void add_sessions(Suite *suite)
 {
-    TCase *c = tcase_create("sessions");
+    TCase *c = program_case(suite, "sessions", set_up, tear_down);
 
-    tcase_add_checked_fixture(c, set_up, tear_down);
-    tcase_set_timeout(c, 60);
     tcase_add_test(c, session_leads_to_the_application);
     tcase_add_test(c, what_was_asked_for_arrives);
     tcase_add_test(c, nonsense_is_not_asked_for);
@@ -789,17 +788,14 @@ static TCase *sessions_case(void)
     tcase_add_test(c, forked_copy_of_a_session_only_closes);
     tcase_add_test(c, revoked_session_does_not_disturb_its_successor);
     tcase_add_test(c, lease_is_left_on_the_board_and_claimed_without_a_message);
-    return c;
 }
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
-static TCase *waiting_case(void)
+static void add_waiting(Suite *suite)
 {
-    TCase *c = tcase_create("waiting");
+    TCase *c = program_case(suite, "waiting", set_up, tear_down);
 
-    tcase_add_checked_fixture(c, set_up, tear_down);
-    tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, refusal_has_words_and_the_next_get_works, 0,
                         COUNT(refusals));
     tcase_add_test(c, longest_error_arrives_whole);
@@ -819,19 +815,13 @@ static TCase *waiting_case(void)
     tcase_add_test(c, death_of_the_server_wakes_who_waits);
     tcase_add_test(c, reset_makes_everybody_ask_again);
     tcase_add_test(c, other_threads_close_sessions_while_the_client_closes);
-    return c;
 }
 
 int main(void)
 {
     Suite *suite = suite_create("client_get");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
-    suite_add_tcase(suite, sessions_case());
-    suite_add_tcase(suite, waiting_case());
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    add_sessions(suite);
+    add_waiting(suite);
+    return program_run(suite);
 }

@@ -10,6 +10,7 @@
 #include "apppool/server.h"
 #include "fake_server.h"
 #include "leaks.h"
+#include "program.h"
 
 #include <apr_general.h>
 #include <apr_strings.h>
@@ -103,7 +104,7 @@ static int server_main(char **argv)
 /* The tests --------------------------------------------------------------- */
 
 static apr_pool_t *pool;
-static char folder[] = "/tmp/apppool-launcher.XXXXXX";
+static const char *folder;
 static char *log_file;
 
 static void set_up(void)
@@ -111,7 +112,7 @@ static void set_up(void)
     apr_initialize();
     leaks_begin();
     apr_pool_create(&pool, NULL);
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    folder = program_scratch();
     log_file = apr_psprintf(pool, "%s/log", folder);
 }
 
@@ -590,17 +591,11 @@ END_TEST
 int main(int argc, char **argv)
 {
     Suite *suite = suite_create("client_launcher");
-    TCase *c = tcase_create("launcher");
-    SRunner *runner;
-    int failed;
+    TCase *c = program_case(suite, "launcher", set_up, tear_down);
 
     if (argc > 6 && strcmp(argv[1], "--spawn-server") == 0) {
         return server_main(argv);
     }
-    runner = srunner_create(suite);
-    suite_add_tcase(suite, c);
-    tcase_add_checked_fixture(c, set_up, tear_down);
-    tcase_set_timeout(c, 60);
     tcase_add_test(c, server_is_started_connected_to_and_shut_down);
     tcase_add_test(c, pool_cleanup_shuts_down);
     tcase_add_test(c, restart_replaces_the_process);
@@ -618,8 +613,5 @@ int main(int argc, char **argv)
     tcase_add_test(c, start_fork_connect_detach_get_use_exit_wait);
     tcase_add_test(c, state_made_into_a_handle_again_shuts_down);
     tcase_add_test(c, threaded_parent_starts_servers);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

@@ -7,6 +7,7 @@
 #include "apppool/server.h"
 #include "fake_server.h"
 #include "leaks.h"
+#include "program.h"
 
 #include <apr_general.h>
 #include <check.h>
@@ -511,13 +512,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("client_lease");
-    TCase *c = tcase_create("lease");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *c = program_case(suite, "lease", set_up, tear_down);
 
-    suite_add_tcase(suite, c);
-    tcase_add_checked_fixture(c, set_up, tear_down);
-    tcase_set_timeout(c, 60);
     tcase_add_test(c, lease_is_claimed_without_a_message);
     tcase_add_test(c, lease_used_last_is_claimed_first);
     tcase_add_test(c, a_sticky_request_claims_its_own_process_or_asks);
@@ -534,8 +530,5 @@ int main(void)
     tcase_add_test(c, who_hands_over_begins_the_next_request);
     tcase_add_test(c, waiting_in_line_ends_soon);
     tcase_add_test(c, leases_survive_confusion);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

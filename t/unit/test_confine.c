@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "confine.h"
+#include "program.h"
 
 /* Each returns what the call did: -1 where it was refused. */
 #define ATTACK(name, call)                                                    \
@@ -194,18 +195,12 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("confine");
-    TCase *c = tcase_create("calls");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *c = program_case(suite, "calls", NULL, NULL);
 
-    suite_add_tcase(suite, c);
     tcase_add_loop_test(c, what_a_taken_over_engine_calls_is_refused, 0,
                         sizeof(attacks) / sizeof(*attacks));
     tcase_add_loop_test(c, what_a_taken_over_watcher_calls_is_refused, 0,
                         sizeof(attacks) / sizeof(*attacks));
     tcase_add_test(c, what_it_has_to_do_it_can);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

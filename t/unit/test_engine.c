@@ -6,13 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "engine_world.h"
+#include "program.h"
 #include "socket.h"
 
 /* Who may say what ------------------------------------------------------------------ */
@@ -560,8 +560,6 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("engine");
-    SRunner *runner;
-    int failed;
 
     ADD(suite, "before HELLO", setup, hello_is_answered_with_a_board,
         a_get_before_hello_ends_the_client, a_second_hello_ends_the_client);
@@ -597,9 +595,5 @@ int main(void)
         an_unused_lease_is_taken_back_after_a_while,
         requests_by_lease_are_counted,
         who_is_told_of_new_code_finds_no_lease_of_the_old);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return program_run(suite);
 }

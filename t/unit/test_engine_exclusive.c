@@ -4,9 +4,9 @@
  */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "engine_world.h"
+#include "program.h"
 #include "socket.h"
 
 #define OTHER (CLIENT + 1)
@@ -199,8 +199,6 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("engine, exclusive");
-    SRunner *runner;
-    int failed;
 
     ADD(suite, "php", setup_php,
         the_former_connection_ends_before_another_client_gets_one,
@@ -213,9 +211,5 @@ int main(void)
         without_a_bound_no_connection_outlives_its_request);
     ADD(suite, "http", setup_http,
         an_http_server_keeps_a_connection_for_every_client);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return program_run(suite);
 }

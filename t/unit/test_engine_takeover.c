@@ -4,11 +4,11 @@
  * by the master, and what clients say before and after RESET.
  */
 #include <check.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "board.h"
 #include "engine_world.h"
+#include "program.h"
 #include "socket.h"
 
 START_TEST(nothing_is_read_from_clients_before_everything_is_told)
@@ -324,13 +324,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("engine: takeover");
-    TCase *tcase = tcase_create("takeover");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *tcase = program_case(suite, "takeover", setup_untold, teardown);
 
-    suite_add_tcase(suite, tcase);
-    tcase_set_timeout(tcase, 30);
-    tcase_add_checked_fixture(tcase, setup_untold, teardown);
     tcase_add_test(tcase,
                    nothing_is_read_from_clients_before_everything_is_told);
     tcase_add_test(tcase,
@@ -351,8 +346,5 @@ int main(void)
     tcase_add_test(tcase, all_that_run_are_known_before_another_is_started);
     tcase_add_test(
         tcase, master_that_ends_before_start_ends_an_engine_with_kept_sessions);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

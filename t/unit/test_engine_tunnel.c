@@ -4,9 +4,9 @@
  */
 #include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "engine_world.h"
+#include "program.h"
 #include "socket.h"
 
 static void setup_http(void)
@@ -89,18 +89,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("engine_tunnel");
-    TCase *tests = tcase_create("tunnel");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *tests = program_case(suite, "tunnel", setup_http, teardown);
 
-    tcase_add_checked_fixture(tests, setup_http, teardown);
-    tcase_set_timeout(tests, 30);
     tcase_add_test(tests, a_tunnel_ends_when_its_process_is_to_end);
     tcase_add_test(tests, a_request_is_left_to_finish);
     tcase_add_test(tests, a_word_that_comes_late_makes_no_tunnel);
-    suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

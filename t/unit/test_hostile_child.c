@@ -10,6 +10,7 @@
 #include "apppool/protocol.h"
 #include "hostile.h"
 #include "leaks.h"
+#include "program.h"
 #include "real_app.h"
 #include "socket.h"
 
@@ -35,7 +36,7 @@
 #define SERVED_MS 5000     /* a request of the other client, at the very most */
 
 static apr_pool_t *pool;
-static char folder[] = "/tmp/apppool-hostile.XXXXXX";
+static const char *folder;
 static struct apppool_server *server;
 static struct apppool_server_state state;
 static struct apppool_client *client;
@@ -166,8 +167,7 @@ static void set_up(void)
     apr_initialize();
     leaks_begin();
     apr_pool_create(&pool, NULL);
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    ck_assert_int_eq(chmod(folder, 0755), 0);
+    folder = program_scratch();
     ck_assert_int_eq(mkdir(apr_pstrcat(pool, folder, "/admitted", NULL), 0755),
                      0);
     o = real_options(pool, folder);
@@ -187,7 +187,6 @@ static void set_up(void)
 static void tear_down(void)
 {
     ck_assert_int_eq(apppool_server_shutdown(server), 0);
-    real_remove(pool, folder);
     apr_pool_destroy(pool);
     leaks_end();
     apr_terminate();
@@ -301,19 +300,12 @@ static int count_attacks(void)
 int main(void)
 {
     Suite *suite = suite_create("hostile_child");
-    TCase *c = tcase_create("hostile");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *c = program_case(suite, "hostile", set_up, tear_down);
 
-    suite_add_tcase(suite, c);
-    tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_set_timeout(c, 90);
     tcase_add_loop_test(c, another_client_is_served_while_a_child_attacks, 0,
                         count_attacks());
     tcase_add_test(c, no_application_starts_outside_the_admitted_roots);
     tcase_add_test(c, log_is_not_flooded);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

@@ -10,6 +10,7 @@
 #include "apppool/protocol.h"
 #include "apppool/server.h"
 #include "leaks.h"
+#include "program.h"
 #include "real_app.h"
 
 #include <apr_general.h>
@@ -23,12 +24,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static apr_pool_t *pool;
-static char folder[] = "/tmp/apppool-library.XXXXXX";
+static const char *folder;
 static struct apppool_server *server;
 static struct apppool_client *client;
 
@@ -66,8 +66,7 @@ static void set_up(void)
     apr_initialize();
     leaks_begin();
     apr_pool_create(&pool, NULL);
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    ck_assert_int_eq(chmod(folder, 0755), 0);
+    folder = program_scratch();
     o = real_options(pool, folder);
     ck_assert_msg(apppool_server_start(&server, &o, &message, pool) == 0,
                   "%s", message);
@@ -77,7 +76,6 @@ static void set_up(void)
 static void tear_down(void)
 {
     ck_assert_int_eq(apppool_server_shutdown(server), 0);
-    real_remove(pool, folder);
     apr_pool_destroy(pool);
     leaks_end();
     apr_terminate();
@@ -567,13 +565,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("library_real");
-    TCase *c = tcase_create("real");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *c = program_case(suite, "real", set_up, tear_down);
 
-    suite_add_tcase(suite, c);
-    tcase_add_checked_fixture(c, set_up, tear_down);
-    tcase_set_timeout(c, 60);
     tcase_add_test(c, application_answers_and_its_process_is_kept);
     tcase_add_test(c, start_fork_connect_detach_get_use_exit_wait);
     tcase_add_test(c, numbers_are_right);
@@ -592,8 +585,5 @@ int main(void)
     tcase_add_test(c, a_limit_that_was_set_outlives_the_engine);
     tcase_add_test(c, engines_die_under_load_and_no_request_fails);
     tcase_add_test(c, waiting_ends_when_the_server_does);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

@@ -11,6 +11,7 @@
 
 #include "leaks.h"
 #include "log.h"
+#include "program.h"
 
 static int ends[2];
 static char text[65536];
@@ -154,12 +155,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("log");
-    TCase *c = tcase_create("log");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *c = program_case(suite, "log", set_up, tear_down);
 
-    suite_add_tcase(suite, c);
-    tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_test(c, line_has_the_form_of_httpds);
     tcase_add_test(c, control_characters_cannot_make_a_second_line);
     tcase_add_test(c, levels_above_the_chosen_one_are_silent);
@@ -167,8 +164,5 @@ int main(void)
     tcase_add_test(c, full_log_drops_lines_and_says_how_many);
     tcase_add_test(c, log_without_a_reader_is_not_written_to);
     tcase_add_test(c, quota_bounds_lines_and_says_how_many_were_left_out);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

@@ -7,12 +7,12 @@
 #include <check.h>
 #include <errno.h>
 #include <malloc.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "leaks.h"
 #include "loop.h"
+#include "program.h"
 
 static apr_pool_t *pool;
 static struct loop *loop;
@@ -287,13 +287,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("loop");
-    TCase *c = tcase_create("loop");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *c = program_case(suite, "loop", set_up, tear_down);
 
-    suite_add_tcase(suite, c);
-    tcase_add_checked_fixture(c, set_up, tear_down);
-    tcase_set_timeout(c, 60);
     tcase_add_test(c, watch_is_told_of_what_it_asked_for_only);
     tcase_add_test(c, watch_that_asks_for_nothing_hears_nothing_not_even_the_end);
     tcase_add_test(c, callback_may_end_another_watch_of_the_same_turn);
@@ -304,8 +299,5 @@ int main(void)
     tcase_add_test(c, timer_added_by_a_callback_waits_for_the_next_turn);
     tcase_add_test(c, cancelled_timer_does_not_fire);
     tcase_add_test(c, timer_is_never_early_and_costs_few_turns);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

@@ -5,6 +5,7 @@
  */
 #include "leaks.h"
 #include "mailbox.h"
+#include "program.h"
 #include "socket.h"
 
 #include <check.h>
@@ -214,12 +215,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("mailbox");
-    TCase *c = tcase_create("mailbox");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *c = program_case(suite, "mailbox", set_up, tear_down);
 
-    suite_add_tcase(suite, c);
-    tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_test(c, what_was_put_is_found_again_and_again);
     tcase_add_test(c, what_others_put_in_front_is_passed_over);
     tcase_add_test(c, parent_notices_that_it_was_emptied);
@@ -227,8 +224,5 @@ int main(void)
                         sizeof(options) / sizeof(*options));
     tcase_add_test(c, what_cannot_be_undone_is_told);
     tcase_add_test(c, one_that_was_shut_down_is_told);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

@@ -14,6 +14,7 @@
 #include "config.h"
 #include "engine_keeper.h"
 #include "master_world.h"
+#include "program.h"
 
 #define STRANGER 4242 /* neither root nor anybody who may */
 
@@ -337,24 +338,12 @@ START_TEST(roots_that_clients_name_have_a_bound_and_make_room)
 }
 END_TEST
 
-static TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *c = tcase_create(name);
-
-    suite_add_tcase(suite, c);
-    tcase_add_checked_fixture(c, world_begin, world_end);
-    tcase_set_timeout(c, 60);
-    return c;
-}
-
 int main(void)
 {
     Suite *suite = suite_create("master: gate");
-    TCase *gate = add_case(suite, "gate");
-    TCase *configuring = add_case(suite, "config");
-    TCase *adopting = add_case(suite, "adopt");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *gate = program_case(suite, "gate", world_begin, world_end);
+    TCase *configuring = program_case(suite, "config", world_begin, world_end);
+    TCase *adopting = program_case(suite, "adopt", world_begin, world_end);
 
     tcase_add_test(gate, client_gets_a_channel_to_the_engine_and_a_board);
     tcase_add_test(gate, admin_pair_gives_admin_channels_without_a_board);
@@ -372,8 +361,5 @@ int main(void)
     tcase_add_test(adopting, with_a_configuration_only_templates_adopt);
     tcase_add_test(adopting,
                    roots_that_clients_name_have_a_bound_and_make_room);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

@@ -15,6 +15,7 @@
 #include "config.h"
 #include "master_world.h"
 #include "processes.h"
+#include "program.h"
 
 #define ROUNDS     8000
 #define MAX_SPAWNS 300  /* one in sixteen of them has the right number */
@@ -141,16 +142,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("master: hostile engine");
-    TCase *c = tcase_create("engine");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *c = program_case(suite, "engine", world_begin, world_end);
 
-    suite_add_tcase(suite, c);
-    tcase_add_checked_fixture(c, world_begin, world_end);
-    tcase_set_timeout(c, 60);
     tcase_add_test(c, a_lying_engine_moves_only_what_it_was_told_of);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

@@ -16,6 +16,7 @@
 #include "ledger.h"
 #include "master_world.h"
 #include "proc_stat.h"
+#include "program.h"
 
 static struct ledger *ledger;
 
@@ -193,21 +194,12 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("master_ledger");
-    TCase *tcase = tcase_create("ledger");
-    SRunner *runner;
-    int failed;
+    TCase *tcase = program_case(suite, "ledger", begin, end);
 
-    tcase_set_timeout(tcase, 30);
-    tcase_add_checked_fixture(tcase, begin, end);
     tcase_add_test(tcase, session_is_noted_until_it_is_struck);
     tcase_add_test(tcase, full_ledger_takes_no_more_and_uses_what_is_struck);
     tcase_add_test(tcase, nobody_else_can_write_to_it);
     tcase_add_test(tcase, what_somebody_may_have_written_is_no_ledger);
     tcase_add_test(tcase, whoever_is_younger_than_the_master_is_spared);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

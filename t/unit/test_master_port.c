@@ -8,7 +8,6 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "master_world.h"
 #include "port.h"
 #include "processes.h"
+#include "program.h"
 
 #define STRANGER 1234567 /* a user id that is nobody's */
 
@@ -153,21 +153,12 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("master_port");
-    TCase *tcase = tcase_create("port");
-    SRunner *runner;
-    int failed;
+    TCase *tcase = program_case(suite, "port", world_begin, world_end);
 
-    tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, world_begin, world_end);
     tcase_add_test(tcase, chosen_port_is_free_and_promised_to_nobody);
     tcase_add_test(tcase, port_is_connected_to_once_somebody_listens);
     tcase_add_test(tcase, program_is_waited_for_until_its_port_is_open);
     tcase_add_test(tcase, program_that_ends_before_its_port_is_open_is_told);
     tcase_add_test(tcase, port_that_another_user_has_taken_ends_the_program);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

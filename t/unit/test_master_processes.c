@@ -20,6 +20,7 @@
 #include "listener.h"
 #include "master_world.h"
 #include "processes.h"
+#include "program.h"
 #include "stop.h"
 
 #define REPORT_READY "printf READY >&4;"
@@ -626,25 +627,14 @@ START_TEST(nothing_is_spawned_while_stopping)
 }
 END_TEST
 
-static TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *c = tcase_create(name);
-
-    suite_add_tcase(suite, c);
-    tcase_add_checked_fixture(c, world_begin, world_end);
-    tcase_set_timeout(c, 60);
-    return c;
-}
-
 int main(void)
 {
     Suite *suite = suite_create("master: processes");
-    TCase *spawn = add_case(suite, "spawn");
-    TCase *ends = add_case(suite, "connect");
-    TCase *forks = add_case(suite, "forks");
-    TCase *engine = add_case(suite, "engine");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *spawn = program_case(suite, "spawn", world_begin, world_end);
+    TCase *ends = program_case(suite, "connect", world_begin, world_end);
+    TCase *forks = program_case(suite, "forks", world_begin, world_end);
+    TCase *engine = program_case(suite, "engine", world_begin, world_end);
+    int result;
 
     if (wire_pair(elsewhere) < 0 || (stranger = fork()) < 0) {
         return EXIT_FAILURE;
@@ -684,10 +674,8 @@ int main(void)
     tcase_add_test(engine, flood_of_reports_waits_in_the_application);
     tcase_add_test(engine, stopping_ends_what_ignores_it);
     tcase_add_test(engine, nothing_is_spawned_while_stopping);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    result = program_run(suite);
     fd_close(&elsewhere[0]); /* it ends */
     waitpid(stranger, NULL, 0);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return result;
 }

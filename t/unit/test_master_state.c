@@ -14,6 +14,7 @@
 
 #include "master_world.h"
 #include "processes.h"
+#include "program.h"
 #include "socket.h"
 #include "state.h"
 
@@ -164,17 +165,9 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("master: state");
-    TCase *tcase = tcase_create("state");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *tcase = program_case(suite, "state", world_begin, world_end);
 
-    suite_add_tcase(suite, tcase);
-    tcase_add_checked_fixture(tcase, world_begin, world_end);
-    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, everything_comes_over);
     tcase_add_test(tcase, state_of_another_version_is_refused);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

@@ -17,6 +17,7 @@
 
 #include "master_world.h"
 #include "processes.h"
+#include "program.h"
 #include "watcher_keeper.h"
 
 #define ROUNDS 50
@@ -255,12 +256,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("master: hostile watcher");
-    TCase *c = tcase_create("watcher");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *c = program_case(suite, "watcher", setup, teardown);
 
-    suite_add_tcase(suite, c);
-    tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, a_flood_of_the_watchers_takes_no_memory_of_the_master);
     tcase_add_test(c, others_get_their_turn_in_a_flood_of_the_watchers);
     tcase_add_test(c, what_is_not_the_watchers_to_say_goes_nowhere);
@@ -270,8 +267,5 @@ int main(void)
         tcase_add_test(
             c, where_it_is_refused_the_size_comes_without_the_proportional_one);
     }
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

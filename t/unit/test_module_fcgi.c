@@ -6,6 +6,7 @@
  * must come out alike.
  */
 #include "fcgi.h"
+#include "program.h"
 
 #include <apr_general.h>
 #include <apr_strings.h>
@@ -580,13 +581,11 @@ END_TEST
 static void add(Suite *suite, const char *name, const TTest *const *tests,
                 size_t n)
 {
-    TCase *tcase = tcase_create(name);
+    TCase *tcase = program_case(suite, name, setup, teardown);
 
-    tcase_add_checked_fixture(tcase, setup, teardown);
     for (size_t i = 0; i < n; i++) {
         tcase_add_test(tcase, tests[i]);
     }
-    suite_add_tcase(suite, tcase);
 }
 
 #define ADD(suite, name, ...)                                                 \
@@ -598,8 +597,6 @@ static void add(Suite *suite, const char *name, const TTest *const *tests,
 int main(void)
 {
     Suite *suite = suite_create("module, fastcgi");
-    SRunner *runner;
-    int failed;
 
     ADD(suite, "request",
         a_request_is_for_a_responder_that_keeps_the_connection,
@@ -620,9 +617,5 @@ int main(void)
         an_end_without_a_response_names_the_status, what_is_no_record_is_shown,
         a_bad_header_is_bad_in_records_too,
         an_early_end_of_the_connection_is_told_by_where_it_came);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return program_run(suite);
 }

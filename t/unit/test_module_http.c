@@ -7,6 +7,7 @@
  * there is a whole response.
  */
 #include "http.h"
+#include "program.h"
 
 #include <apr_general.h>
 #include <apr_strings.h>
@@ -533,11 +534,10 @@ START_TEST(a_body_without_length_goes_out_in_chunks)
 }
 END_TEST
 
-static TCase *responses(void)
+static void add_responses(Suite *suite)
 {
-    TCase *tests = tcase_create("responses");
+    TCase *tests = program_case(suite, "responses", setup, teardown);
 
-    tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests,
                    a_response_ends_with_its_length_and_the_connection_is_kept);
     tcase_add_test(tests, chunks_are_put_together_and_trailers_dropped);
@@ -556,30 +556,22 @@ static TCase *responses(void)
         tests, a_stream_may_have_any_number_of_chunks_but_not_of_extensions);
     tcase_add_test(tests, a_header_may_have_its_limit_and_no_byte_more);
     tcase_add_test(tests, headers_and_interim_responses_have_a_greatest_number);
-    return tests;
 }
 
-static TCase *requests(void)
+static void add_requests(Suite *suite)
 {
-    TCase *tests = tcase_create("requests");
+    TCase *tests = program_case(suite, "requests", setup, teardown);
 
-    tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_head_says_how_long_the_body_is);
     tcase_add_test(tests, no_line_end_within_a_value_gets_out);
     tcase_add_test(tests, a_body_without_length_goes_out_in_chunks);
-    return tests;
 }
 
 int main(void)
 {
     Suite *suite = suite_create("module_http");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
-    suite_add_tcase(suite, responses());
-    suite_add_tcase(suite, requests());
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    add_responses(suite);
+    add_requests(suite);
+    return program_run(suite);
 }

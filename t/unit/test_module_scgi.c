@@ -4,6 +4,7 @@
  *
  * Every response is fed whole and byte by byte: both must come out alike.
  */
+#include "program.h"
 #include "scgi.h"
 
 #include <apr_general.h>
@@ -267,11 +268,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("module_scgi");
-    TCase *tests = tcase_create("scgi");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *tests = program_case(suite, "scgi", setup, teardown);
 
-    tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_framed_response_ends_with_its_length);
     tcase_add_test(tests, an_empty_body_has_ended_with_its_header);
     tcase_add_test(tests, chunks_are_put_together);
@@ -282,9 +280,5 @@ int main(void)
     tcase_add_test(tests, a_header_may_have_its_limit_and_no_byte_more);
     tcase_add_test(tests, high_bytes_pass_and_blanks_around_values_do_not);
     tcase_add_test(tests, the_head_is_a_netstring_that_starts_with_the_length);
-    suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

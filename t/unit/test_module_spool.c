@@ -2,11 +2,11 @@
 /*
  * test_module_spool.c - what a spool passes on, as a filter keeps it.
  */
+#include "program.h"
 #include "spool.h"
 
 #include <apr_general.h>
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -99,15 +99,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("spool");
-    TCase *c = tcase_create("spool");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *c = program_case(suite, "spool", set_up, tear_down);
 
-    suite_add_tcase(suite, c);
-    tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_test(c, a_file_of_several_buckets_can_be_set_aside);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

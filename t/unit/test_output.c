@@ -7,11 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "output.h"
+#include "program.h"
 #include "socket.h"
 
 struct lines {
@@ -226,11 +226,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("output");
-    TCase *tcase = tcase_create("lines");
-    SRunner *runner;
-    int failed;
+    TCase *tcase = program_case(suite, "lines", setup, teardown);
 
-    tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_line_comes_when_its_newline_does);
     tcase_add_test(tcase, empty_lines_are_lines);
     tcase_add_test(tcase, a_line_of_the_greatest_length_stays_whole);
@@ -242,10 +239,5 @@ int main(void)
     tcase_add_test(tcase, nobody_waits_for_a_log_that_is_full);
     tcase_add_test(tcase, what_a_log_never_took_is_counted_at_the_end);
     tcase_add_test(tcase, no_output_is_no_trouble);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return program_run(suite);
 }

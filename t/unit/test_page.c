@@ -8,6 +8,7 @@
 
 #include "apppool/protocol.h"
 #include "page.h"
+#include "program.h"
 #include "story.h"
 
 static const struct core_app_limits limits = { .start_timeout_us = 3000000 };
@@ -128,9 +129,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("page");
-    TCase *tcase = tcase_create("page");
-    SRunner *runner;
-    int failed;
+    TCase *tcase = program_case(suite, "page", NULL, NULL);
 
     tcase_add_test(tcase, a_page_escapes_what_the_application_said);
     tcase_add_test(tcase, a_page_has_error_facts_steps_output_and_variables);
@@ -138,10 +137,5 @@ int main(void)
     tcase_add_test(tcase, a_page_always_fits_a_message_and_ends);
     tcase_add_test(tcase, there_is_always_something_to_try);
     tcase_add_test(tcase, a_story_keeps_whole_lines_only);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return program_run(suite);
 }

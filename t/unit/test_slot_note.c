@@ -4,10 +4,10 @@
  * engine makes of it.
  */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "board.h"
+#include "program.h"
 #include "socket.h"
 
 static struct slot_line *lines;
@@ -165,28 +165,18 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("slot_note");
-    TCase *texts = tcase_create("texts");
-    TCase *times = tcase_create("times");
-    SRunner *runner;
-    int failed;
+    TCase *texts = program_case(suite, "texts", set_up, tear_down);
+    TCase *times = program_case(suite, "times", set_up, tear_down);
 
-    tcase_add_checked_fixture(texts, set_up, tear_down);
     tcase_add_test(texts, a_request_is_read_as_it_was_written);
     tcase_add_test(texts, a_note_touches_no_word_and_no_other_note);
     tcase_add_test(texts, a_long_line_is_cut_and_ends);
     tcase_add_test(texts, a_text_that_is_being_written_is_not_shown);
     tcase_add_test(texts, a_text_without_an_end_is_given_one);
-    suite_add_tcase(suite, texts);
-    tcase_add_checked_fixture(times, set_up, tear_down);
     tcase_add_test(times,
                    times_are_counted_in_the_bucket_whose_bound_they_do_not_exceed);
     tcase_add_test(times, what_was_collected_counts_only_once);
     tcase_add_test(times, counters_that_step_back_count_nothing);
     tcase_add_test(times, a_sum_out_of_proportion_counts_nothing);
-    suite_add_tcase(suite, times);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

@@ -4,6 +4,7 @@
  */
 #include "board.h"
 #include "leaks.h"
+#include "program.h"
 #include "socket.h"
 
 #include <check.h>
@@ -223,26 +224,16 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("slot_word");
-    TCase *words = tcase_create("words");
-    TCase *boards = tcase_create("boards");
-    SRunner *runner;
-    int failed;
+    TCase *words = program_case(suite, "words", leaks_begin, leaks_end);
+    TCase *boards = program_case(suite, "boards", leaks_begin, leaks_end);
 
-    tcase_add_checked_fixture(words, leaks_begin, leaks_end);
     tcase_add_test(words, each_event_changes_each_state_as_designed);
     tcase_add_test(words, revoking_works_always_and_counts_the_generation);
     tcase_add_test(words, applying_tells_the_word_found_or_made);
     tcase_add_test(words, threads_claim_one_at_a_time);
-    suite_add_tcase(suite, words);
-    tcase_add_checked_fixture(boards, leaks_begin, leaks_end);
     tcase_add_test(boards, board_cannot_change_its_size);
     tcase_add_test(boards, two_mappings_show_the_same_words);
     tcase_add_test(boards, board_without_seals_or_of_another_size_is_refused);
     tcase_add_test(boards, board_is_not_in_a_forked_copy);
-    suite_add_tcase(suite, boards);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

@@ -23,13 +23,14 @@
 #include <unistd.h>
 
 #include "leaks.h"
+#include "program.h"
 #include "socket.h"
 #include "spawn.h"
 
 #define PATIENCE_MS 20000
 #define UNNAMED_UID 1234567 /* nobody's */
 
-static char root[64];                /* of the application */
+static const char *root;             /* of the application */
 static struct wire_message rules, define;
 static struct spawn_options options;
 static uid_t run_as;                 /* 0: as the test itself */
@@ -42,12 +43,8 @@ static pid_t last_pid;
 
 static void set_up(void)
 {
-    char name[] = "/tmp/test_spawn.XXXXXX";
-
     leaks_begin();
-    ck_assert_ptr_nonnull(mkdtemp(name));
-    snprintf(root, sizeof(root), "%s", name);
-    ck_assert_int_eq(chmod(root, 0755), 0);
+    root = program_scratch();
     run_as = 0;
     options = (struct spawn_options){ .listeners = 1, .engine_uid = 61234,
                                       .loaders = "/tmp" };
@@ -63,12 +60,8 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-    char command[128];
-
     wire_message_clear(&rules);
     wire_message_clear(&define);
-    snprintf(command, sizeof(command), "rm -rf '%s'", root);
-    ck_assert_int_eq(system(command), 0);
     leaks_end();
 }
 
@@ -932,19 +925,9 @@ START_TEST(type_that_nobody_knows_is_an_error)
 }
 END_TEST
 
-static TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *c = tcase_create(name);
-
-    suite_add_tcase(suite, c);
-    tcase_add_checked_fixture(c, set_up, tear_down);
-    tcase_set_timeout(c, 60);
-    return c;
-}
-
 static void add_users(Suite *suite)
 {
-    TCase *c = add_case(suite, "users");
+    TCase *c = program_case(suite, "users", set_up, tear_down);
 
     tcase_add_test(c,
                    application_runs_as_the_owner_with_his_groups_and_no_way_back);
@@ -962,11 +945,9 @@ static void add_users(Suite *suite)
 int main(void)
 {
     Suite *suite = suite_create("spawn");
-    TCase *finds = add_case(suite, "finds");
-    TCase *what = add_case(suite, "what");
-    TCase *wrong = add_case(suite, "wrong");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *finds = program_case(suite, "finds", set_up, tear_down);
+    TCase *what = program_case(suite, "what", set_up, tear_down);
+    TCase *wrong = program_case(suite, "wrong", set_up, tear_down);
 
     tcase_add_test(finds, command_finds_its_listener_and_nothing_else);
     tcase_add_test(finds, command_with_a_port_finds_it_in_its_words_and_no_listener);
@@ -998,8 +979,5 @@ int main(void)
     tcase_add_test(wrong, application_does_not_outlive_a_master_that_has_gone);
     tcase_add_test(wrong, damaged_definition_is_an_error);
     tcase_add_test(wrong, type_that_nobody_knows_is_an_error);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

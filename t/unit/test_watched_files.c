@@ -17,8 +17,9 @@
 #include "apppool/protocol.h"
 #include "files.h"
 #include "memory.h"
+#include "program.h"
 
-static char root[] = "/tmp/apppool-files.XXXXXX";
+static const char *root;
 static struct files files;
 
 static const char *in_root(const char *name)
@@ -31,7 +32,7 @@ static const char *in_root(const char *name)
 
 static void setup(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(root));
+    root = program_scratch();
     ck_assert_int_eq(mkdir(in_root("tmp"), 0755), 0);
     files_init(&files, root, "tmp", "wsgi.py", TYPE_AUTO);
 }
@@ -218,11 +219,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("watched files");
-    TCase *tcase = tcase_create("files");
-    SRunner *runner;
-    int failed;
+    TCase *tcase = program_case(suite, "files", setup, teardown);
 
-    tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_first_appearance_counts_once);
     tcase_add_test(tcase, one_that_was_there_before_does_not_count);
     tcase_add_test(tcase, another_time_counts_even_an_older_one);
@@ -236,10 +234,5 @@ int main(void)
     tcase_add_test(tcase, memory_is_told_of_children_only);
     tcase_add_test(
         tcase, where_the_proportional_size_is_refused_its_own_pages_are_told);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return program_run(suite);
 }

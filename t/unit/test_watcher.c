@@ -19,6 +19,7 @@
 
 #include "apppool/protocol.h"
 #include "leaks.h"
+#include "program.h"
 #include "socket.h"
 #include "watcher.h"
 
@@ -214,18 +215,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("watcher");
-    TCase *c = tcase_create("watcher");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *c = program_case(suite, "watcher", setup, teardown);
 
-    suite_add_tcase(suite, c);
-    tcase_add_checked_fixture(c, setup, teardown);
-    tcase_set_timeout(c, 30);
     tcase_add_test(c, what_the_master_does_not_take_is_told_later);
     tcase_add_test(c, what_is_watched_no_more_is_forgotten);
     tcase_add_test(c, always_restart_that_went_while_nobody_looked_is_told);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

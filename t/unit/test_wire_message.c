@@ -4,6 +4,7 @@
  */
 #include "leaks.h"
 #include "message.h"
+#include "program.h"
 
 #include <check.h>
 #include <errno.h>
@@ -517,12 +518,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("wire_message");
-    TCase *c = tcase_create("message");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *c = program_case(suite, "message", leaks_begin, leaks_end);
 
-    suite_add_tcase(suite, c);
-    tcase_add_checked_fixture(c, leaks_begin, leaks_end);
     tcase_add_loop_test(c, every_message_passes_with_all_it_may_have, 0,
                         N_MESSAGES);
     tcase_add_loop_test(c, every_message_passes_with_what_it_must_have_only, 0,
@@ -543,8 +540,5 @@ int main(void)
     tcase_add_test(c, field_twice_or_padding_or_nul_is_refused);
     tcase_add_test(c, texts_of_a_list_come_one_after_another);
     tcase_add_test(c, messages_are_loaded_one_after_another);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }

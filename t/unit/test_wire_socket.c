@@ -3,6 +3,7 @@
  * test_wire_socket.c - packets, descriptors, the rendezvous, real sockets.
  */
 #include "leaks.h"
+#include "program.h"
 #include "socket.h"
 
 #include <check.h>
@@ -541,14 +542,9 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("wire_socket");
-    TCase *c = tcase_create("socket");
-    TCase *r = tcase_create("rendezvous");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *c = program_case(suite, "socket", set_up, tear_down);
+    TCase *r = program_case(suite, "rendezvous", set_up, tear_down);
 
-    suite_add_tcase(suite, c);
-    tcase_add_checked_fixture(c, set_up, tear_down);
-    tcase_set_timeout(c, 30);
     tcase_add_test(c, pair_is_close_on_exec_and_does_not_block);
     tcase_add_test(c, message_arrives_with_its_sender);
     tcase_add_test(c, client_end_is_not_told_the_sender);
@@ -568,17 +564,11 @@ int main(void)
     tcase_add_test(c, full_queue_is_an_answer);
     tcase_add_test(c, waiting_keeps_its_time_in_spite_of_signals);
     tcase_add_test(c, descriptors_are_copied_above_the_standard_ones);
-    suite_add_tcase(suite, r);
-    tcase_add_checked_fixture(r, set_up, tear_down);
-    tcase_set_timeout(r, 30);
     tcase_add_test(r, byte_out_channel_in);
     tcase_add_test(r, dead_answers_are_skipped);
     tcase_add_test(r, asking_ends_in_time_or_with_the_server);
     tcase_add_test(r, answer_that_is_none_is_refused_and_closed);
     tcase_add_test(r, question_that_is_none_is_refused_and_closed);
     tcase_add_test(r, siblings_get_one_channel_each);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_run(suite);
 }
