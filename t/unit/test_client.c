@@ -3,11 +3,8 @@
  * test_client.c - connecting, admin operations, closing, against a fake server.
  */
 #include "apppool/error.h"
-#include "apppool/pool.h"
 #include "apppool/protocol.h"
-#include "apppool/server.h"
-#include "fake_server.h"
-#include "leaks.h"
+#include "client_world.h"
 #include "program.h"
 #include "socket.h"
 
@@ -18,33 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static apr_pool_t *pool;
-static struct fake *fake;
-static struct apppool_server *server;
-
-static void set_up(void)
-{
-    struct apppool_server_state state = { .pid = 0, .admin = -1, .pidfd = -1 };
-
-    apr_initialize();
-    leaks_begin();
-    apr_pool_create(&pool, NULL);
-    fake = fake_start(&state.rendezvous);
-    ck_assert_int_eq(apppool_server_import(&server, &state, pool), 0);
-}
-
-static void tear_down(void)
-{
-    apr_pool_destroy(pool);
-    fake_stop(fake);
-    leaks_end();
-    apr_terminate();
-}
-
 static struct apppool_client *connected(void)
 {
-    struct apppool_client *client;
-
     ck_assert_int_eq(apppool_server_connect(server, &client, pool), 0);
     return client;
 }
@@ -53,8 +25,7 @@ static struct apppool_client *connected(void)
 
 START_TEST(connecting_says_hello)
 {
-    struct apppool_client *client = connected();
-
+    client = connected();
     ck_assert_uint_eq(fake_fact(fake, FAKE_CLIENTS), 1);
     ck_assert(!apppool_client_is_lost(client));
     ck_assert_int_eq(apppool_ping(client, APR_USEC_PER_SEC), 0);
@@ -76,7 +47,6 @@ END_TEST
 
 START_TEST(clients_own_pool_closes_it)
 {
-    struct apppool_client *client;
     apr_pool_t *own;
 
     apr_pool_create(&own, pool);
@@ -101,8 +71,7 @@ static const struct {
 
 START_TEST(bad_welcome_is_an_error_and_leaves_nothing)
 {
-    struct apppool_client *client = (void *)1;
-
+    client = (void *)1;
     fake_set_hello(fake, bad_hellos[_i].hello);
     ck_assert_int_eq(apppool_server_connect(server, &client, pool),
                      bad_hellos[_i].status);
@@ -121,8 +90,6 @@ END_TEST
 
 START_TEST(connecting_to_a_server_that_is_gone_fails_at_once)
 {
-    struct apppool_client *client;
-
     fake_die(fake);
     ck_assert_int_eq(apppool_server_connect(server, &client, pool),
                      APPPOOL_EIO);
@@ -132,7 +99,6 @@ END_TEST
 START_TEST(detaching_ends_connecting_and_nothing_else)
 {
     struct apppool_client *before = connected();
-    struct apppool_client *client;
 
     ck_assert_int_eq(apppool_server_detach(server), 0);
     ck_assert_int_eq(apppool_server_detach(server), 0);
@@ -146,7 +112,6 @@ END_TEST
 
 START_TEST(server_that_was_shut_down_is_no_longer_there)
 {
-    struct apppool_client *client;
     const char *message = NULL;
 
     ck_assert_int_eq(apppool_server_shutdown(server), 0);
@@ -161,7 +126,6 @@ END_TEST
 START_TEST(exported_server_belongs_to_the_state)
 {
     struct apppool_server_state state;
-    struct apppool_client *client;
     apr_pool_t *own;
 
     apppool_server_export(server, &state);
@@ -179,7 +143,6 @@ START_TEST(admin_client_comes_through_the_admin_pair_only)
 {
     struct apppool_server_state state = { .pid = 0, .rendezvous = -1,
                                           .pidfd = -1 };
-    struct apppool_client *client;
     struct apppool_session *session;
     struct apppool_get_options options = { .root = "/srv/a" };
 
@@ -204,10 +167,10 @@ END_TEST
 
 START_TEST(numbers_go_out_and_come_in)
 {
-    struct apppool_client *client = connected();
     unsigned n = 99;
     pid_t pid = 0;
 
+    client = connected();
     ck_assert_int_eq(apppool_set_max(client, 0), APR_EINVAL);
     ck_assert_int_eq(apppool_set_max(client, 17), 0);
     ck_assert_int_eq(apppool_set_max_idle_time(client, 0), 0);
@@ -230,9 +193,9 @@ END_TEST
 
 START_TEST(restart_tells_why_it_failed)
 {
-    struct apppool_client *client = connected();
     const char *message = NULL;
 
+    client = connected();
     ck_assert_int_eq(apppool_restart(client, NULL, &message, pool), 0);
     ck_assert_ptr_null(message);
     ck_assert_int_eq(apppool_restart(client, "/srv/a", NULL, pool), 0);
@@ -249,10 +212,10 @@ END_TEST
 
 START_TEST(root_over_its_limit_is_not_sent)
 {
-    struct apppool_client *client = connected();
     const char *message = NULL;
     char root[WIRE_MAX_ROOT + 2];
 
+    client = connected();
     memset(root, 'a', sizeof(root));
     root[sizeof(root) - 1] = '\0';
     ck_assert_int_eq(apppool_restart(client, root, &message, pool),
@@ -265,10 +228,10 @@ END_TEST
 
 START_TEST(status_is_read_whole)
 {
-    struct apppool_client *client = connected();
     const char *json;
     apr_size_t len;
 
+    client = connected();
     ck_assert_int_eq(apppool_status(client, &json, &len, pool), 0);
     ck_assert_str_eq(json, "{\"fake\":true}");
     ck_assert_uint_eq(len, strlen(json));
@@ -280,11 +243,11 @@ END_TEST
 
 START_TEST(denied_is_denied)
 {
-    struct apppool_client *client = connected();
     const char *text;
     apr_size_t len;
     unsigned n;
 
+    client = connected();
     fake_set_admin(fake, FAKE_DENY);
     ck_assert_int_eq(apppool_clear(client), APPPOOL_EDENIED);
     ck_assert_int_eq(apppool_set_max(client, 3), APPPOOL_EDENIED);
@@ -300,8 +263,7 @@ END_TEST
 /* An answer that comes late must not be taken for the next one's. */
 START_TEST(silence_is_a_timeout_and_the_next_question_is_clean)
 {
-    struct apppool_client *client = connected();
-
+    client = connected();
     ck_assert_int_eq(apppool_ping(client, APR_USEC_PER_SEC), 0);
     fake_set_admin(fake, FAKE_SILENT);
     ck_assert_int_eq(apppool_ping(client, 20000), APPPOOL_ETIMEOUT);
@@ -314,8 +276,7 @@ END_TEST
 
 START_TEST(resets_are_ignored_while_nothing_is_asked)
 {
-    struct apppool_client *client = connected();
-
+    client = connected();
     for (int i = 0; i < 5; i++) {
         ck_assert_int_eq(apppool_ping(client, APR_USEC_PER_SEC), 0);
         fake_reset(fake);
@@ -330,9 +291,9 @@ END_TEST
 
 START_TEST(lost_server_is_noticed)
 {
-    struct apppool_client *client = connected();
     unsigned n;
 
+    client = connected();
     ck_assert_int_eq(apppool_ping(client, APR_USEC_PER_SEC), 0);
     fake_reset(fake); /* unread on both channels */
     fake_die(fake);
@@ -344,8 +305,7 @@ END_TEST
 
 START_TEST(closed_client_answers_nothing)
 {
-    struct apppool_client *client = connected();
-
+    client = connected();
     apppool_client_close(client);
     fake_wait(fake, FAKE_CLIENTS_GONE, 1);
     apppool_client_close(client);
@@ -357,10 +317,10 @@ END_TEST
 /* A copy may neither use nor spoil what its parent has. */
 START_TEST(client_does_not_work_in_a_forked_copy)
 {
-    struct apppool_client *client = connected();
     int status;
     pid_t pid;
 
+    client = connected();
     ck_assert_int_eq(apppool_ping(client, APR_USEC_PER_SEC), 0);
     pid = fork();
     if (pid == 0) {
@@ -381,7 +341,6 @@ END_TEST
 
 START_TEST(forked_copy_connects_for_itself)
 {
-    struct apppool_client *client;
     int status;
     pid_t pid = fork();
 
@@ -420,7 +379,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("client");
-    TCase *c = program_case(suite, "client", set_up, tear_down);
+    TCase *c = program_case(suite, "client", client_world_begin_without_client,
+                            client_world_end);
 
     tcase_add_test(c, connecting_says_hello);
     tcase_add_test(c, connecting_again_makes_another_client);

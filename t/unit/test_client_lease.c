@@ -3,10 +3,7 @@
  * test_client_lease.c - slots that the client keeps, claims and hands on.
  */
 #include "apppool/error.h"
-#include "apppool/pool.h"
-#include "apppool/server.h"
-#include "fake_server.h"
-#include "leaks.h"
+#include "client_world.h"
 #include "program.h"
 
 #include <apr_general.h>
@@ -15,68 +12,18 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static apr_pool_t *pool;
-static struct fake *fake;
-static struct apppool_server *server;
-static struct apppool_client *client;
-static const struct apppool_get_options blog = { .root = "/srv/blog" };
-
 static void set_up(void)
 {
-    struct apppool_server_state state = { .pid = 0, .admin = -1, .pidfd = -1 };
-
-    apr_initialize();
-    leaks_begin();
-    apr_pool_create(&pool, NULL);
-    fake = fake_start(&state.rendezvous);
+    client_world_begin();
     fake_set_get(fake, FAKE_OFFER);
-    ck_assert_int_eq(apppool_server_import(&server, &state, pool), 0);
-    ck_assert_int_eq(apppool_server_connect(server, &client, pool), 0);
-}
-
-static void tear_down(void)
-{
-    apr_pool_destroy(pool);
-    fake_stop(fake);
-    leaks_end();
-    apr_terminate();
-}
-
-static struct apppool_session *got_with(
-    const struct apppool_get_options *options, apr_pool_t *p)
-{
-    struct apppool_session *session;
-    struct apppool_failure failure;
-
-    ck_assert_msg(apppool_get(client, options, &session, &failure, p) == 0,
-                  "%s", failure.message);
-    return session;
-}
-
-static struct apppool_session *got(void)
-{
-    return got_with(&blog, pool);
 }
 
 static void keep(struct apppool_session *session)
 {
     apppool_session_close(session, APPPOOL_SESSION_KEPT);
-}
-
-static void expect_echo(const struct apppool_session *session)
-{
-    struct pollfd poller = { .fd = apppool_session_reader(session),
-                             .events = POLLIN };
-    char bytes[4] = "";
-
-    ck_assert_int_eq(write(apppool_session_writer(session), "ping", 4), 4);
-    ck_assert_int_eq(poll(&poller, 1, 20000), 1);
-    ck_assert_int_eq(read(poller.fd, bytes, 4), 4);
-    ck_assert_mem_eq(bytes, "ping", 4);
 }
 
 static void expect_gets(unsigned n)
@@ -277,40 +224,11 @@ END_TEST
 
 /* Threads ------------------------------------------------------------------ */
 
-struct asker {
-    pthread_t thread;
-    unsigned n_rounds;
-    enum apppool_session_end end;
-    apr_status_t status;
-    unsigned n_got;
-};
-
-static void *ask(void *baton)
-{
-    struct asker *asker = baton;
-    apr_pool_t *own;
-
-    apr_pool_create(&own, NULL);
-    for (unsigned i = 0; i < asker->n_rounds; i++) {
-        struct apppool_session *session;
-
-        asker->status = apppool_get(client, &blog, &session, NULL, own);
-        if (asker->status == APR_SUCCESS) {
-            expect_echo(session);
-            apppool_session_close(session, asker->end);
-            asker->n_got++;
-        }
-        apr_pool_clear(own);
-    }
-    apr_pool_destroy(own);
-    return NULL;
-}
-
 static void start_asker(struct asker *asker, unsigned n_rounds,
                         enum apppool_session_end end)
 {
     *asker = (struct asker){ .n_rounds = n_rounds, .end = end };
-    ck_assert_int_eq(pthread_create(&asker->thread, NULL, ask, asker), 0);
+    asker_start(asker);
 }
 
 static void join_asker(struct asker *asker)
@@ -512,7 +430,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("client_lease");
-    TCase *c = program_case(suite, "lease", set_up, tear_down);
+    TCase *c = program_case(suite, "lease", set_up, client_world_end);
 
     tcase_add_test(c, lease_is_claimed_without_a_message);
     tcase_add_test(c, lease_used_last_is_claimed_first);
