@@ -6,9 +6,9 @@
 
 #include <apr_general.h>
 #include <check.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,6 +23,7 @@
 #include "engine_link.h"
 #include "gate.h"
 #include "leaks.h"
+#include "processes.h"
 #include "program.h"
 #include "reaper.h"
 
@@ -133,6 +134,58 @@ struct wire_message *world_expect(enum wire_type type)
     return &world.in;
 }
 
+uint32_t world_field(enum wire_field field)
+{
+    return wire_get_u32(&world.in, field, 0);
+}
+
+void world_expect_report(uint32_t process, const char *text)
+{
+    size_t len;
+    const char *bytes;
+
+    world_expect(MSG_REPORTED);
+    bytes = wire_get_text(&world.in, FIELD_REPORT, &len);
+    ck_assert_uint_eq(world_field(FIELD_PROCESS), process);
+    ck_assert_msg(len == strlen(text) && memcmp(bytes, text, len) == 0,
+                  "reported \"%.*s\", not \"%s\"", (int)len, bytes, text);
+}
+
+void world_expect_gone(uint32_t process)
+{
+    world_expect(MSG_GONE);
+    ck_assert_uint_eq(world_field(FIELD_PROCESS), process);
+}
+
+void world_expect_spawn_error(uint32_t number, int error, const char *part)
+{
+    world_expect(MSG_SPAWN_ERROR);
+    ck_assert_uint_eq(world_field(FIELD_PROCESS), number);
+    ck_assert_uint_eq(world_field(FIELD_STATUS), (uint32_t)error);
+    ck_assert_ptr_nonnull(
+        strstr(wire_get_text(&world.in, FIELD_MESSAGE, NULL), part));
+    ck_assert_ptr_null(process_find(world.m, number));
+}
+
+void world_expect_connect_error(uint32_t client, uint32_t slot,
+                                uint32_t process, int error)
+{
+    world_say(MSG_CONNECT, FIELD_CLIENT, client, FIELD_SLOT, slot,
+              FIELD_PROCESS, process, 0);
+    world_expect(MSG_CONNECT_ERROR);
+    ck_assert_uint_eq(world_field(FIELD_CLIENT), client);
+    ck_assert_uint_eq(world_field(FIELD_SLOT), slot);
+    ck_assert_uint_eq(world_field(FIELD_PROCESS), process);
+    ck_assert_uint_eq(world_field(FIELD_STATUS), (uint32_t)error);
+}
+
+bool world_is_at_end(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
+}
+
 void world_expect_nothing(void)
 {
     for (int i = 0; i < 10; i++) {
@@ -155,8 +208,7 @@ void world_say(enum wire_type type, ...)
             wire_put_text(&msg, (enum wire_field)field,
                           va_arg(args, const char *));
         } else {
-            wire_put_u32(&msg, (enum wire_field)field,
-                         va_arg(args, uint32_t));
+            wire_put_u32(&msg, (enum wire_field)field, va_arg(args, uint32_t));
         }
     }
     va_end(args);

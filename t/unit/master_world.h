@@ -32,6 +32,19 @@ void world_set_spawn_server(const char *body);
 /* Turn until the engine gets a message, which has to be of this type. */
 struct wire_message *world_expect(enum wire_type type);
 
+/* A number in that message; 0: it has none. */
+uint32_t world_field(enum wire_field field);
+
+/* Turn until the engine hears that the process reported this, or is gone. */
+void world_expect_report(uint32_t process, const char *text);
+void world_expect_gone(uint32_t process);
+
+/* Or that it could not be spawned, and part of why. */
+void world_expect_spawn_error(uint32_t process, int error, const char *part);
+/* Ask for a connection that cannot be made. */
+void world_expect_connect_error(uint32_t client, uint32_t slot,
+                                uint32_t process, int error);
+
 /* Turn a few times: nothing comes for the engine. */
 void world_expect_nothing(void);
 
@@ -55,6 +68,12 @@ uint32_t world_definition(void);
 
 /* Start a process with this script; its number. SPAWNED is in world.in. */
 uint32_t world_process(const char *script);
+
+/* In such a script: say that it is ready. */
+#define REPORT_READY "printf READY >&4;"
+
+/* Has the other side ended it? */
+bool world_is_at_end(int fd);
 
 /* Run f in a forked child, turn until it has ended with 0. */
 void world_in_child(void (*f)(void));

@@ -20,12 +20,7 @@
 
 static int config; /* the parent's end of the config channel */
 
-static uint32_t field(enum wire_field f)
-{
-    return wire_get_u32(&world.in, f, 0);
-}
-
-/* Letting in ----------------------------------------------------------------- */
+/* Letting in --------------------------------------------------------------- */
 
 START_TEST(client_gets_a_channel_to_the_engine_and_a_board)
 {
@@ -35,8 +30,8 @@ START_TEST(client_gets_a_channel_to_the_engine_and_a_board)
     int engines;
 
     ck_assert_uint_eq(client, 1);
-    ck_assert_uint_eq(field(FIELD_PID), (uint32_t)getpid());
-    ck_assert_uint_eq(field(FIELD_ADMIN), 0);
+    ck_assert_uint_eq(world_field(FIELD_PID), (uint32_t)getpid());
+    ck_assert_uint_eq(world_field(FIELD_ADMIN), 0);
     ck_assert_uint_eq(world.in.n_fds, 2);
     engines = wire_take_fd(&world.in, 0);
     wire_message_init(&hello);
@@ -56,7 +51,7 @@ START_TEST(admin_pair_gives_admin_channels_without_a_board)
 
     ck_assert_int_ge(channel, 0);
     world_expect(MSG_CLIENT_NEW);
-    ck_assert_uint_eq(field(FIELD_ADMIN), 1);
+    ck_assert_uint_eq(world_field(FIELD_ADMIN), 1);
     ck_assert_uint_eq(world.in.n_fds, 1);
     close(channel);
 }
@@ -93,14 +88,15 @@ START_TEST(stranger_gets_in_only_as_httpds_user)
     wire_put_u32(&world.m->current.configure, FIELD_CHILD_UID, STRANGER);
     world_in_child(ask_as_stranger);
     world_expect(MSG_CLIENT_NEW);
-    ck_assert_uint_eq(field(FIELD_UID), STRANGER);
+    ck_assert_uint_eq(world_field(FIELD_UID), STRANGER);
     world.m->current.number = 0;
 }
 END_TEST
 
 static void ask_admin(void)
 {
-    if (send(world.admin, "c", 1, 0) != 1 || send(world.admin, "d", 1, 0) != 1) {
+    if (send(world.admin, "c", 1, 0) != 1 ||
+        send(world.admin, "d", 1, 0) != 1) {
         _exit(1);
     }
 }
@@ -115,7 +111,7 @@ START_TEST(fork_of_the_parent_is_not_the_parent)
 }
 END_TEST
 
-/* Configuring ---------------------------------------------------------------- */
+/* Configuring -------------------------------------------------------------- */
 
 static void tell(struct wire_message *msg)
 {
@@ -191,7 +187,7 @@ static void send_generation(uint32_t generation, uint32_t app, uint32_t flags)
     world_expect(MSG_CONFIGURE);
     world_expect(MSG_DEFINE);
     world_expect(MSG_COMMIT);
-    ck_assert_uint_eq(field(FIELD_GENERATION), generation);
+    ck_assert_uint_eq(world_field(FIELD_GENERATION), generation);
 }
 
 START_TEST(configuration_passes_through_and_is_told_to_the_next_engine)
@@ -201,7 +197,7 @@ START_TEST(configuration_passes_through_and_is_told_to_the_next_engine)
     world_replace_engine();
     engine_keeper_tell(world.m);
     world_expect(MSG_CONFIGURE);
-    ck_assert_uint_eq(field(FIELD_CHILD_UID), 33);
+    ck_assert_uint_eq(world_field(FIELD_CHILD_UID), 33);
     world_expect(MSG_DEFINE);
     ck_assert_str_eq(wire_get_text(&world.in, FIELD_ROOT, NULL), "/srv/blog");
     ck_assert_uint_eq(world.in.n_fds, 1);
@@ -273,7 +269,7 @@ START_TEST(engines_user_cannot_be_httpds)
 }
 END_TEST
 
-/* Adopting ------------------------------------------------------------------- */
+/* Adopting ----------------------------------------------------------------- */
 
 START_TEST(root_is_adopted_once_for_each_way_to_run_it)
 {
@@ -282,12 +278,12 @@ START_TEST(root_is_adopted_once_for_each_way_to_run_it)
     ck_assert_uint_ge(first, FIRST_ADOPTED);
     world_say(MSG_ADOPT, FIELD_APP, 0, FIELD_ROOT, "/srv/app", 0);
     world_expect(MSG_ADOPTED);
-    ck_assert_uint_eq(field(FIELD_NUMBER), first);
+    ck_assert_uint_eq(world_field(FIELD_NUMBER), first);
     world_say(MSG_ADOPT, FIELD_APP, 0, FIELD_ROOT, "/srv/app", FIELD_LOWER, 0,
               0);
     world_expect(MSG_DEFINE);
     world_expect(MSG_ADOPTED);
-    ck_assert_uint_ne(field(FIELD_NUMBER), first);
+    ck_assert_uint_ne(world_field(FIELD_NUMBER), first);
 }
 END_TEST
 
@@ -301,8 +297,8 @@ START_TEST(with_a_configuration_only_templates_adopt)
     world_say(MSG_ADOPT, FIELD_APP, 1, FIELD_ROOT, "/srv/x", 0);
     world_expect(MSG_DEFINE);
     ck_assert_str_eq(wire_get_text(&world.in, FIELD_ROOT, NULL), "/srv/x");
-    ck_assert_uint_eq(field(FIELD_TYPE), TYPE_WSGI);
-    ck_assert_uint_eq(field(FIELD_FLAGS), DEFINE_DYNAMIC);
+    ck_assert_uint_eq(world_field(FIELD_TYPE), TYPE_WSGI);
+    ck_assert_uint_eq(world_field(FIELD_FLAGS), DEFINE_DYNAMIC);
     world_expect(MSG_ADOPTED);
     ck_assert(wire_has(&world.in, FIELD_NUMBER));
     close(config);
@@ -321,7 +317,7 @@ static uint32_t adopt_numbered(unsigned n, bool is_new)
     }
     world_expect(MSG_ADOPTED);
     ck_assert(wire_has(&world.in, FIELD_NUMBER) == is_new);
-    return field(FIELD_NUMBER);
+    return world_field(FIELD_NUMBER);
 }
 
 START_TEST(roots_that_clients_name_have_a_bound_and_make_room)
@@ -347,12 +343,14 @@ int main(void)
 
     tcase_add_test(gate, client_gets_a_channel_to_the_engine_and_a_board);
     tcase_add_test(gate, admin_pair_gives_admin_channels_without_a_board);
-    tcase_add_test(gate, other_bytes_and_config_on_the_plain_pair_get_no_answer);
+    tcase_add_test(gate,
+                   other_bytes_and_config_on_the_plain_pair_get_no_answer);
     tcase_add_test(gate, stranger_gets_in_only_as_httpds_user);
     tcase_add_test(gate, fork_of_the_parent_is_not_the_parent);
     tcase_add_test(configuring,
                    configuration_passes_through_and_is_told_to_the_next_engine);
-    tcase_add_test(configuring, definition_is_dropped_when_the_engine_needs_it_no_more);
+    tcase_add_test(configuring,
+                   definition_is_dropped_when_the_engine_needs_it_no_more);
     tcase_add_test(configuring, only_the_parent_itself_configures);
     tcase_add_test(configuring,
                    nonsense_is_refused_and_the_next_configuration_taken);
