@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_module_fcgi.c - the module's FastCGI, both ways.
- *
- * Every response is fed whole, byte by byte and cut in two at every offset: all
- * must come out alike.
  */
 #include "fcgi.h"
 #include "program.h"
+#include "response_world.h"
 
 #include <apr_general.h>
 #include <apr_strings.h>
@@ -14,23 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIMIT 4096
 #define WIRE_MAX 200000
 
-static apr_pool_t *pool;
 static apr_table_t *env;
 
-static void setup(void)
+static void set_up(void)
 {
-    apr_initialize();
-    apr_pool_create(&pool, NULL);
+    response_world_begin();
     env = apr_table_make(pool, 8);
-}
-
-static void teardown(void)
-{
-    apr_pool_destroy(pool);
-    apr_terminate();
 }
 
 /* Requests ----------------------------------------------------------------- */
@@ -274,113 +263,30 @@ static void put_end(void)
     put_raw(1, FCGI_END_REQUEST, 1, "\0\0\0\0\0\0\0\0", 8, 0);
 }
 
-/* What came out of it. */
-struct outcome {
-    struct app_response *response;
-    char body[WIRE_MAX], log[512];
-    size_t body_len, log_len, left_over;
-};
-
-static void keep(char *to, size_t *len, size_t size,
-                 const struct app_piece *piece)
-{
-    ck_assert_uint_le(*len + piece->len, size);
-    memcpy(to + *len, piece->data, piece->len);
-    *len += piece->len;
-}
-
-/* All of `copy` (of its exact size: ASan), piece by piece. */
-static size_t feed_part(struct outcome *out, const char *copy, size_t len)
-{
-    size_t at = 0;
-
-    while (at < len && out->response->error == NULL &&
-           !out->response->has_ended) {
-        struct app_piece piece;
-
-        at += fcgi_response_feed(out->response, copy + at, len - at, &piece);
-        if (piece.kind == PIECE_BODY) {
-            keep(out->body, &out->body_len, sizeof(out->body), &piece);
-        } else if (piece.kind == PIECE_LOG) {
-            keep(out->log, &out->log_len, sizeof(out->log), &piece);
-        }
-    }
-    return at;
-}
-
 /* What the responses answer; without a body unless a test gives it one. */
 static struct app_request asked;
 
-/* first: bytes of the first part; step: of the others. */
-static void feed(struct outcome *out, size_t first, size_t step)
+/* What comes out of the records that were put. */
+static struct outcome run(void)
 {
-    size_t at = 0, part = first, used;
+    struct outcome out = feed_all_ways(&protocol_fastcgi, &asked, wire.bytes,
+                                       wire.len);
 
-    out->body_len = out->log_len = 0;
-    out->response = fcgi_response_open(pool, &asked, LIMIT);
-    for (; at < wire.len; at += used, part = step) {
-        char *copy;
-
-        part = part < wire.len - at ? part : wire.len - at;
-        copy = malloc(part);
-        ck_assert_ptr_nonnull(copy);
-        memcpy(copy, wire.bytes + at, part);
-        used = feed_part(out, copy, part);
-        free(copy);
-        if (used < part) {
-            at += used;
-            break;
-        }
-    }
-    out->left_over = wire.len - at;
-    if (out->response->error == NULL && !out->response->has_ended) {
-        fcgi_response_eof(out->response);
-    }
-}
-
-static void check_alike(const struct outcome *a, const struct outcome *b)
-{
-    ck_assert_uint_eq(a->body_len, b->body_len);
-    ck_assert_int_eq(memcmp(a->body, b->body, a->body_len), 0);
-    ck_assert_uint_eq(a->log_len, b->log_len);
-    ck_assert_int_eq(memcmp(a->log, b->log, a->log_len), 0);
-    ck_assert_int_eq(a->response->fault, b->response->fault);
-    ck_assert_int_eq(a->response->can_keep, b->response->can_keep);
-    ck_assert_int_eq(a->response->status, b->response->status);
-    if (a->response->error == NULL) {
-        ck_assert_uint_eq(a->left_over, b->left_over);
-    }
-}
-
-static struct outcome *run(void)
-{
-    static struct outcome whole, other;
-
-    feed(&whole, wire.len, wire.len);
-    feed(&other, 1, 1);
-    check_alike(&whole, &other);
-    for (size_t cut = 1; wire.len < 1000 && cut < wire.len; cut++) {
-        feed(&other, cut, wire.len);
-        check_alike(&whole, &other);
-    }
     wire.len = 0;
-    return &whole;
+    return out;
 }
 
 static void expect_error(enum app_fault fault, const char *part)
 {
-    struct outcome *out = run();
+    struct outcome out = run();
 
-    ck_assert_ptr_nonnull(out->response->error);
-    ck_assert_msg(strstr(out->response->error, part) != NULL, "'%s' in '%s'",
-                  part, out->response->error);
-    ck_assert_int_eq(out->response->fault, fault);
-    ck_assert(!out->response->can_keep);
+    expect_fault(&out, fault, part);
+    ck_assert(!out.response->can_keep);
 }
 
 START_TEST(a_response_comes_out_of_its_records)
 {
-    struct outcome *out;
+    struct outcome out;
 
     put(FCGI_STDOUT, "Status: 404 Not Found\r\nContent-Ty");
     put(FCGI_STDOUT, "pe: text/plain\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n"
@@ -390,21 +296,21 @@ START_TEST(a_response_comes_out_of_its_records)
     put(FCGI_STDOUT, "");
     put_end();
     out = run();
-    ck_assert_ptr_null(out->response->error);
-    ck_assert_int_eq(out->response->status, 404);
-    ck_assert_str_eq(out->response->status_line, "404 Not Found");
-    ck_assert_int_eq(apr_table_elts(out->response->headers)->nelts, 3);
-    ck_assert_uint_eq(out->body_len, strlen("hello, world"));
-    ck_assert_int_eq(memcmp(out->body, "hello, world", out->body_len), 0);
-    ck_assert(out->response->has_ended);
-    ck_assert(out->response->can_keep);
-    ck_assert_uint_eq(out->left_over, 0);
+    ck_assert_ptr_null(out.response->error);
+    ck_assert_int_eq(out.response->status, 404);
+    ck_assert_str_eq(out.response->status_line, "404 Not Found");
+    ck_assert_int_eq(apr_table_elts(out.response->headers)->nelts, 3);
+    ck_assert_uint_eq(out.body_len, strlen("hello, world"));
+    ck_assert_int_eq(memcmp(out.body, "hello, world", out.body_len), 0);
+    ck_assert(out.response->has_ended);
+    ck_assert(out.response->can_keep);
+    ck_assert_uint_eq(out.left_over, 0);
 }
 END_TEST
 
 START_TEST(text_for_the_log_may_stand_anywhere)
 {
-    struct outcome *out;
+    struct outcome out;
 
     put(FCGI_STDERR, "one ");
     put(FCGI_STDOUT, "Content-Type: a/b\r\n");
@@ -414,30 +320,30 @@ START_TEST(text_for_the_log_may_stand_anywhere)
     put(FCGI_STDERR, "");
     put_end();
     out = run();
-    ck_assert_ptr_null(out->response->error);
-    ck_assert_uint_eq(out->log_len, strlen("one two three"));
-    ck_assert_int_eq(memcmp(out->log, "one two three", out->log_len), 0);
-    ck_assert_uint_eq(out->body_len, 4);
+    ck_assert_ptr_null(out.response->error);
+    ck_assert_uint_eq(out.log_len, strlen("one two three"));
+    ck_assert_int_eq(memcmp(out.log, "one two three", out.log_len), 0);
+    ck_assert_uint_eq(out.body_len, 4);
 }
 END_TEST
 
 START_TEST(a_response_without_body_is_whole)
 {
-    struct outcome *out;
+    struct outcome out;
 
     put(FCGI_STDOUT, "Status: 204\n\n");
     put_end();
     out = run();
-    ck_assert_ptr_null(out->response->error);
-    ck_assert_int_eq(out->response->status, 204);
-    ck_assert(out->response->can_keep);
+    ck_assert_ptr_null(out.response->error);
+    ck_assert_int_eq(out.response->status, 204);
+    ck_assert(out.response->can_keep);
 }
 END_TEST
 
 START_TEST(a_record_can_be_full)
 {
     static char large[65535];
-    struct outcome *out;
+    struct outcome out;
 
     memset(large, 'b', sizeof(large));
     put(FCGI_STDOUT, "Content-Type: a/b\r\n\r\n");
@@ -445,62 +351,62 @@ START_TEST(a_record_can_be_full)
     put_raw(1, FCGI_STDOUT, 1, large, sizeof(large), 0);
     put_end();
     out = run();
-    ck_assert_uint_eq(out->body_len, 2 * sizeof(large));
-    ck_assert(out->response->can_keep);
+    ck_assert_uint_eq(out.body_len, 2 * sizeof(large));
+    ck_assert(out.response->can_keep);
 }
 END_TEST
 
 START_TEST(records_about_the_connection_are_skipped)
 {
-    struct outcome *out;
+    struct outcome out;
 
     put_raw(1, 11, 0, "\11\0\0\0\0\0\0\0", 8, 0);
     put(FCGI_STDOUT, "Content-Type: a/b\r\n\r\nx");
     put_raw(1, 10, 0, "abc", 3, 5);
     put_end();
     out = run();
-    ck_assert_ptr_null(out->response->error);
-    ck_assert_uint_eq(out->body_len, 1);
+    ck_assert_ptr_null(out.response->error);
+    ck_assert_uint_eq(out.body_len, 1);
 }
 END_TEST
 
 START_TEST(what_follows_the_end_is_left_over)
 {
-    struct outcome *out;
+    struct outcome out;
 
     put(FCGI_STDOUT, "Content-Type: a/b\r\n\r\nx");
     put_end();
     put(FCGI_STDOUT, "more");
     out = run();
-    ck_assert(out->response->has_ended);
-    ck_assert_uint_gt(out->left_over, 0);
+    ck_assert(out.response->has_ended);
+    ck_assert_uint_gt(out.left_over, 0);
 }
 END_TEST
 
 START_TEST(the_loaders_frame_means_nothing_here)
 {
-    struct outcome *out;
+    struct outcome out;
 
     put(FCGI_STDOUT, "X-Apppool-Frame: 2\r\nContent-Type: a/b\r\n\r\n"
                      "long body");
     put_end();
     out = run();
-    ck_assert_ptr_null(out->response->error);
-    ck_assert_uint_eq(out->body_len, strlen("long body"));
+    ck_assert_ptr_null(out.response->error);
+    ck_assert_uint_eq(out.body_len, strlen("long body"));
 }
 END_TEST
 
 START_TEST(a_missing_padding_at_the_end_only_ends_the_connection)
 {
-    struct outcome *out;
+    struct outcome out;
 
     put(FCGI_STDOUT, "Content-Type: a/b\r\n\r\nx");
     put_raw(1, FCGI_END_REQUEST, 1, "\0\0\0\0\0\0\0\0", 8, 4);
     wire.len -= 4;
     out = run();
-    ck_assert_ptr_null(out->response->error);
-    ck_assert(out->response->has_ended);
-    ck_assert(!out->response->can_keep);
+    ck_assert_ptr_null(out.response->error);
+    ck_assert(out.response->has_ended);
+    ck_assert(!out.response->can_keep);
 }
 END_TEST
 
@@ -533,7 +439,7 @@ START_TEST(a_connection_that_brought_a_body_is_kept_only_if_it_was_drained)
         put(FCGI_STDOUT, "Content-Type: text/plain\r\n\r\nhello");
         put_end();
         asked = (struct app_request){ .body_len = 5, .drains_body = drains };
-        ck_assert_int_eq(run()->response->can_keep, drains);
+        ck_assert_int_eq(run().response->can_keep, drains);
     }
 }
 END_TEST
@@ -581,7 +487,7 @@ END_TEST
 static void add(Suite *suite, const char *name, const TTest *const *tests,
                 size_t n)
 {
-    TCase *tcase = program_case(suite, name, setup, teardown);
+    TCase *tcase = program_case(suite, name, set_up, response_world_end);
 
     for (size_t i = 0; i < n; i++) {
         tcase_add_test(tcase, tests[i]);

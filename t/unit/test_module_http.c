@@ -2,12 +2,12 @@
 /*
  * test_module_http.c - the module's HTTP to applications, both ways.
  *
- * Every response is fed whole, byte by byte and cut in two at each offset: all
- * must come out alike. And it is cut short at each offset: only what may end
- * there is a whole response.
+ * Every response is also cut short at each offset: only what may end there is a
+ * whole response.
  */
 #include "http.h"
 #include "program.h"
+#include "response_world.h"
 
 #include <apr_general.h>
 #include <apr_strings.h>
@@ -15,135 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIMIT 4096
-
-static apr_pool_t *pool;
-
-static void setup(void)
-{
-    apr_initialize();
-    apr_pool_create(&pool, NULL);
-}
-
-static void teardown(void)
-{
-    apr_pool_destroy(pool);
-    apr_terminate();
-}
-
-/* What came out of a response. */
-struct outcome {
-    struct app_response *response;
-    char body[256], interim[256];
-    size_t body_len, left_over;
-};
-
 static const struct app_request get = {.method = "GET"};
 static const struct app_request head_of = {.method = "HEAD"};
 static const struct app_request upgrade = {.method = "GET",
                                            .wants_upgrade = true};
-
-static void take(struct outcome *out, const struct app_piece *piece)
-{
-    if (piece->kind == PIECE_BODY) {
-        ck_assert_uint_gt(piece->len, 0);
-        ck_assert_uint_le(out->body_len + piece->len, sizeof(out->body));
-        memcpy(out->body + out->body_len, piece->data, piece->len);
-        out->body_len += piece->len;
-    } else if (piece->kind == PIECE_INTERIM) {
-        const char *link = apr_table_get(out->response->interim.headers,
-                                         "Link");
-
-        strcat(strcat(out->interim, link ? link : "-"), ";");
-    }
-}
-
-static bool goes_on(const struct outcome *out)
-{
-    return out->response->error == NULL && !out->response->has_ended &&
-           !out->response->is_upgraded;
-}
-
-/* In memory of its exact size, so that ASan sees each byte too far. */
-static size_t feed_piece(struct outcome *out, const char *data, size_t len)
-{
-    char *copy = malloc(len);
-    size_t used = 0;
-
-    ck_assert_ptr_nonnull(copy);
-    memcpy(copy, data, len);
-    while (used < len && goes_on(out)) {
-        struct app_piece piece;
-        size_t n = protocol_http.feed(out->response, copy + used, len - used,
-                                      &piece);
-
-        ck_assert(n > 0 || !goes_on(out));
-        used += n;
-        take(out, &piece);
-    }
-    free(copy);
-    return used;
-}
-
-/* The first `first` bytes, then `step` at a time, then the end. */
-static struct outcome feed(const struct app_request *request,
-                           const char *data, size_t len, size_t first,
-                           size_t step)
-{
-    struct outcome out = {.body_len = 0};
-    size_t at = 0;
-
-    out.response = protocol_http.open(pool, request, LIMIT);
-    if (first > 0) {
-        at = feed_piece(&out, data, first);
-    }
-    while (at < len && goes_on(&out)) {
-        at += feed_piece(&out, data + at, len - at < step ? len - at : step);
-    }
-    out.left_over = len - at;
-    if (goes_on(&out)) {
-        protocol_http.eof(out.response);
-    }
-    return out;
-}
-
-static void check_alike(const struct outcome *a, const struct outcome *b)
-{
-    ck_assert_msg((a->response->error == NULL) ==
-                      (b->response->error == NULL),
-                  "%s / %s", a->response->error, b->response->error);
-    ck_assert_int_eq(a->response->fault, b->response->fault);
-    ck_assert_int_eq(a->response->has_ended, b->response->has_ended);
-    ck_assert_int_eq(a->response->can_keep, b->response->can_keep);
-    ck_assert_int_eq(a->response->status, b->response->status);
-    ck_assert_uint_eq(a->left_over, b->left_over);
-    ck_assert_str_eq(a->interim, b->interim);
-    ck_assert_uint_eq(a->body_len, b->body_len);
-    ck_assert_mem_eq(a->body, b->body, a->body_len);
-}
-
-/* In every way of feeding. */
-static struct outcome feed_all_ways(const struct app_request *request,
-                                    const char *data, size_t len)
-{
-    struct outcome whole = feed(request, data, len, 0, len ? len : 1);
-    struct outcome bytes = feed(request, data, len, 0, 1);
-    size_t cut;
-
-    if (whole.response->error == NULL) {
-        check_alike(&whole, &bytes);
-    }
-    for (cut = 1; cut < len; cut++) {
-        struct outcome halves = feed(request, data, len, cut, len);
-
-        if (whole.response->error == NULL) {
-            check_alike(&whole, &halves);
-        } else {
-            ck_assert_int_eq(whole.response->fault, halves.response->fault);
-        }
-    }
-    return whole;
-}
 
 /* A whole response; what is shorter is none, unless its end is the end. */
 static struct outcome expect(const struct app_request *request,
@@ -151,14 +26,13 @@ static struct outcome expect(const struct app_request *request,
                              size_t left_over)
 {
     size_t len = strlen(data), cut;
-    struct outcome out = feed_all_ways(request, data, len);
+    struct outcome out = feed_all_ways(&protocol_http, request, data, len);
 
-    ck_assert_msg(out.response->error == NULL, "%s", out.response->error);
+    expect_body(&out, body);
     ck_assert_uint_eq(out.left_over, left_over);
-    ck_assert_uint_eq(out.body_len, strlen(body));
-    ck_assert_mem_eq(out.body, body, strlen(body));
     for (cut = 0; cut < len - left_over; cut++) {
-        struct outcome part = feed(request, data, cut, 0, len);
+        struct outcome part = feed(&protocol_http, request, data, cut, len,
+                                   len);
 
         ck_assert_msg(part.response->error != NULL ||
                           (!out.response->is_measured &&
@@ -168,21 +42,12 @@ static struct outcome expect(const struct app_request *request,
     return out;
 }
 
-static void expect_fault(const struct app_request *request, const char *data,
-                         size_t len, enum app_fault fault, const char *words)
+static void expect_no_response(const char *data, size_t len,
+                               enum app_fault fault, const char *words)
 {
-    struct outcome out = feed_all_ways(request, data, len);
+    struct outcome out = feed_all_ways(&protocol_http, &get, data, len);
 
-    ck_assert_msg(out.response->error != NULL, "no error: %s", data);
-    ck_assert_msg(strstr(out.response->error, words) != NULL, "%s",
-                  out.response->error);
-    ck_assert_int_eq(out.response->fault, fault);
-    ck_assert(!out.response->has_ended);
-}
-
-static const char *header(const struct outcome *out, const char *name)
-{
-    return apr_table_get(out->response->headers, name);
+    expect_fault(&out, fault, words);
 }
 
 START_TEST(a_response_ends_with_its_length_and_the_connection_is_kept)
@@ -299,7 +164,7 @@ START_TEST(early_hints_come_out_and_other_interim_responses_do_not)
         "HTTP/1.1 103 Early Hints\r\nLink: </b>\r\n\r\n"
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "ok", 0);
 
-    ck_assert_str_eq(out.interim, "</a>;</b>;");
+    ck_assert_str_eq(out.hints, "</a>;</b>;");
     ck_assert_int_eq(out.response->status, 200);
     ck_assert_ptr_null(header(&out, "X-Early"));
     ck_assert(out.response->can_keep);
@@ -309,7 +174,8 @@ END_TEST
 START_TEST(a_switch_of_protocols_ends_the_header_and_takes_nothing_more)
 {
     struct outcome out = feed_all_ways(
-        &upgrade, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+        &protocol_http, &upgrade,
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
         "Connection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n\x81\x02hi",
         strlen("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                "Connection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n") + 4);
@@ -368,10 +234,10 @@ START_TEST(what_two_parsers_could_read_differently_is_refused)
     size_t i;
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        expect_fault(&get, cases[i].data, strlen(cases[i].data),
+        expect_no_response(cases[i].data, strlen(cases[i].data),
                      FAULT_HEADER_BAD, cases[i].words);
     }
-    expect_fault(&get, OK "A: b\0c\r\n\r\n", 27, FAULT_HEADER_BAD, "NUL");
+    expect_no_response(OK "A: b\0c\r\n\r\n", 27, FAULT_HEADER_BAD, "NUL");
 }
 END_TEST
 
@@ -388,16 +254,16 @@ START_TEST(a_body_that_makes_no_sense_or_is_cut_is_no_end)
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         const char *data = apr_pstrcat(pool, CHUNKED, bad[i], NULL);
 
-        expect_fault(&get, data, strlen(data), FAULT_BODY_BAD,
+        expect_no_response(data, strlen(data), FAULT_BODY_BAD,
                      "broken chunk");
     }
     for (i = 0; i < sizeof(cut) / sizeof(cut[0]); i++) {
         const char *data = apr_pstrcat(pool, CHUNKED, cut[i], NULL);
 
-        expect_fault(&get, data, strlen(data), FAULT_BODY_CUT, "within");
+        expect_no_response(data, strlen(data), FAULT_BODY_CUT, "within");
     }
-    expect_fault(&get, "", 0, FAULT_NOTHING, "without a response");
-    expect_fault(&get, OK, strlen(OK), FAULT_HEADER_CUT, "header");
+    expect_no_response("", 0, FAULT_NOTHING, "without a response");
+    expect_no_response(OK, strlen(OK), FAULT_HEADER_CUT, "header");
 }
 END_TEST
 
@@ -432,11 +298,11 @@ START_TEST(a_header_may_have_its_limit_and_no_byte_more)
     memset(data, 'x', sizeof(data));
     memcpy(data, OK "A: ", line + 3);
     memcpy(data + LIMIT - 4, "\r\n\r\n", 4);
-    out = feed(&get, data, LIMIT, 0, 7);
+    out = feed(&protocol_http, &get, data, LIMIT, 7, 7);
     ck_assert(out.response->header_done);
     memset(data + LIMIT - 4, 'x', 4);
     memcpy(data + LIMIT - 3, "\r\n\r\n", 4);
-    out = feed(&get, data, LIMIT + 1, 0, 7);
+    out = feed(&protocol_http, &get, data, LIMIT + 1, 7, 7);
     ck_assert_int_eq(out.response->fault, FAULT_HEADER_LARGE);
     ck_assert_ptr_nonnull(strstr(out.response->error,
                                  "PoolResponseHeaderLimit (4 KiB)"));
@@ -536,7 +402,8 @@ END_TEST
 
 static void add_responses(Suite *suite)
 {
-    TCase *tests = program_case(suite, "responses", setup, teardown);
+    TCase *tests = program_case(suite, "responses", response_world_begin,
+                                response_world_end);
 
     tcase_add_test(tests,
                    a_response_ends_with_its_length_and_the_connection_is_kept);
@@ -548,8 +415,8 @@ static void add_responses(Suite *suite)
     tcase_add_test(tests, what_has_no_body_ends_with_its_header);
     tcase_add_test(tests,
                    early_hints_come_out_and_other_interim_responses_do_not);
-    tcase_add_test(tests,
-                   a_switch_of_protocols_ends_the_header_and_takes_nothing_more);
+    tcase_add_test(
+        tests, a_switch_of_protocols_ends_the_header_and_takes_nothing_more);
     tcase_add_test(tests, what_two_parsers_could_read_differently_is_refused);
     tcase_add_test(tests, a_body_that_makes_no_sense_or_is_cut_is_no_end);
     tcase_add_test(
@@ -560,7 +427,8 @@ static void add_responses(Suite *suite)
 
 static void add_requests(Suite *suite)
 {
-    TCase *tests = program_case(suite, "requests", setup, teardown);
+    TCase *tests = program_case(suite, "requests", response_world_begin,
+                                response_world_end);
 
     tcase_add_test(tests, a_head_says_how_long_the_body_is);
     tcase_add_test(tests, no_line_end_within_a_value_gets_out);

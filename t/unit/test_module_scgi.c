@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_module_scgi.c - the module's protocol to the loaders, both ways.
- *
- * Every response is fed whole and byte by byte: both must come out alike.
  */
 #include "program.h"
+#include "response_world.h"
 #include "scgi.h"
 
 #include <apr_general.h>
@@ -13,113 +12,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIMIT 4096
+static const struct app_request get = { .method = "GET" };
 
-static apr_pool_t *pool;
-
-static void setup(void)
+static struct outcome expect(const char *data, const char *body)
 {
-    apr_initialize();
-    apr_pool_create(&pool, NULL);
-}
+    struct outcome out = feed_all_ways(&protocol_scgi, &get, data,
+                                       strlen(data));
 
-static void teardown(void)
-{
-    apr_pool_destroy(pool);
-    apr_terminate();
-}
-
-/* What came out of a response. */
-struct outcome {
-    struct scgi_response response;
-    char body[256];
-    size_t body_len, left_over;
-};
-
-/* step: bytes at a time. The input is in memory of its exact size (ASan). */
-static struct outcome feed(const char *data, size_t len, size_t step)
-{
-    struct outcome out = {.body_len = 0};
-    size_t at = 0;
-
-    scgi_response_init(&out.response, pool, LIMIT);
-    while (at < len && out.response.base.error == NULL &&
-           !out.response.base.has_ended) {
-        size_t piece = len - at < step ? len - at : step;
-        char *copy = malloc(piece);
-        struct app_piece given;
-
-        ck_assert_ptr_nonnull(copy);
-        memcpy(copy, data + at, piece);
-        at += scgi_response_feed(&out.response.base, copy, piece, &given);
-        ck_assert_uint_le(out.body_len + given.len, sizeof(out.body));
-        if (given.len > 0) {
-            memcpy(out.body + out.body_len, given.data, given.len);
-        }
-        out.body_len += given.len;
-        free(copy);
-    }
-    out.left_over = len - at;
-    scgi_response_eof(&out.response.base);
+    expect_body(&out, body);
     return out;
-}
-
-static struct outcome expect_body(const char *data, const char *body)
-{
-    struct outcome bytes = feed(data, strlen(data), 1);
-    struct outcome whole = feed(data, strlen(data), strlen(data));
-
-    ck_assert_ptr_null(bytes.response.base.error);
-    ck_assert_ptr_null(whole.response.base.error);
-    ck_assert_uint_eq(bytes.body_len, strlen(body));
-    ck_assert_uint_eq(whole.body_len, strlen(body));
-    ck_assert_int_eq(memcmp(bytes.body, body, strlen(body)), 0);
-    ck_assert_int_eq(memcmp(whole.body, body, strlen(body)), 0);
-    ck_assert_uint_eq(bytes.left_over, whole.left_over);
-    return whole;
 }
 
 static void expect_error(const char *data, size_t len, const char *words)
 {
-    size_t steps[] = {1, 7, len};
-    size_t i;
+    struct outcome out = feed_all_ways(&protocol_scgi, &get, data, len);
 
-    for (i = 0; i < 3; i++) {
-        struct outcome out = feed(data, len, steps[i]);
-
-        ck_assert_ptr_nonnull(out.response.base.error);
-        ck_assert_msg(strstr(out.response.base.error, words) != NULL, "%s",
-                      out.response.base.error);
-    }
+    expect_fault(&out, out.response->fault, words);
 }
 
 START_TEST(a_framed_response_ends_with_its_length)
 {
-    struct outcome out = expect_body("Status: 404 Not Here\r\n"
-                                     "X-Apppool-Frame: 5\r\n"
-                                     "Content-Type: text/plain\r\n\r\n"
-                                     "helloSTATUS", "hello");
+    struct outcome out = expect("Status: 404 Not Here\r\n"
+                                "X-Apppool-Frame: 5\r\n"
+                                "Content-Type: text/plain\r\n\r\n"
+                                "helloSTATUS", "hello");
 
-    ck_assert_int_eq(out.response.base.status, 404);
-    ck_assert_str_eq(out.response.base.status_line, "404 Not Here");
-    ck_assert(out.response.base.can_keep);
+    ck_assert_int_eq(out.response->status, 404);
+    ck_assert_str_eq(out.response->status_line, "404 Not Here");
+    ck_assert(out.response->can_keep);
     ck_assert_uint_eq(out.left_over, 6);
-    ck_assert_ptr_null(apr_table_get(out.response.base.headers,
-                                     "X-Apppool-Frame"));
-    ck_assert_str_eq(apr_table_get(out.response.base.headers, "Content-Type"),
-                     "text/plain");
+    ck_assert_ptr_null(header(&out, "X-Apppool-Frame"));
+    ck_assert_str_eq(header(&out, "Content-Type"), "text/plain");
 }
 END_TEST
 
 START_TEST(an_empty_body_has_ended_with_its_header)
 {
-    expect_body("Status: 204\nX-Apppool-Frame: 0\n\n", "");
+    expect("Status: 204\nX-Apppool-Frame: 0\n\n", "");
 }
 END_TEST
 
 START_TEST(chunks_are_put_together)
 {
-    struct outcome out = expect_body(
+    struct outcome out = expect(
         "Status: 200 OK\r\nX-Apppool-Frame: chunked\r\n\r\n"
         "3\r\nabc\r\n0a;x=y\r\n0123456789\r\n0\r\nTrailer: t\r\n\r\nmore",
         "abc0123456789");
@@ -130,33 +65,33 @@ END_TEST
 
 START_TEST(without_a_frame_the_end_of_the_connection_counts)
 {
-    struct outcome out = expect_body("Content-Length: 9\r\n\r\nabc", "abc");
+    struct outcome out = expect("Content-Length: 9\r\n\r\nabc", "abc");
 
-    ck_assert(!out.response.base.can_keep);
-    ck_assert_int_eq(out.response.base.status, 200);
-    ck_assert_int_eq(out.response.base.content_length, 9);
+    ck_assert(!out.response->can_keep);
+    ck_assert_int_eq(out.response->status, 200);
+    ck_assert_int_eq(out.response->content_length, 9);
 }
 END_TEST
 
 START_TEST(an_applications_own_chunks_are_undone)
 {
-    struct outcome out = expect_body(
+    struct outcome out = expect(
         "Transfer-Encoding: chunked\r\nX-Apppool-Frame: 13\r\n\r\n"
         "3\r\nabc\r\n0\r\n\r\n", "abc");
 
-    ck_assert(out.response.base.can_keep);
-    expect_body("Transfer-Encoding: chunked\r\nX-Apppool-Frame: chunked\r\n"
+    ck_assert(out.response->can_keep);
+    expect("Transfer-Encoding: chunked\r\nX-Apppool-Frame: chunked\r\n"
                 "\r\nd\r\n3\r\nabc\r\n0\r\n\r\n\r\n0\r\n\r\n", "abc");
 }
 END_TEST
 
 START_TEST(duplicates_stay_in_order_and_hops_stop_here)
 {
-    struct outcome out = expect_body("Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n"
-                                     "Connection: close\r\n"
-                                     "Keep-Alive: 3\r\n"
-                                     "X-Apppool-Frame: 0\r\n\r\n", "");
-    const apr_array_header_t *all = apr_table_elts(out.response.base.headers);
+    struct outcome out = expect("Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n"
+                                "Connection: close\r\n"
+                                "Keep-Alive: 3\r\n"
+                                "X-Apppool-Frame: 0\r\n\r\n", "");
+    const apr_array_header_t *all = apr_table_elts(out.response->headers);
     const apr_table_entry_t *entries =
         (const apr_table_entry_t *)(const void *)all->elts;
 
@@ -219,10 +154,10 @@ START_TEST(a_header_may_have_its_limit_and_no_byte_more)
     memcpy(header, "A: ", 3);
     memcpy(header + LIMIT - 4, "\r\n\r\n", 4);
     for (i = 1; i <= LIMIT; i *= 64) {
-        struct outcome out = feed(header, LIMIT, i);
+        struct outcome out = feed(&protocol_scgi, &get, header, LIMIT, i, i);
 
-        ck_assert_ptr_null(out.response.base.error);
-        ck_assert(out.response.base.header_done);
+        ck_assert_ptr_null(out.response->error);
+        ck_assert(out.response->header_done);
     }
     memset(header + LIMIT - 4, 'x', 4);
     memcpy(header + LIMIT - 3, "\r\n\r\n", 4);
@@ -232,11 +167,11 @@ END_TEST
 
 START_TEST(high_bytes_pass_and_blanks_around_values_do_not)
 {
-    struct outcome out = expect_body("A:  \xc3\xa4\tb \t\r\nB:\r\n"
-                                     "X-Apppool-Frame: 0\r\n\r\n", "");
+    struct outcome out = expect("A:  \xc3\xa4\tb \t\r\nB:\r\n"
+                                "X-Apppool-Frame: 0\r\n\r\n", "");
 
-    ck_assert_str_eq(apr_table_get(out.response.base.headers, "A"), "\xc3\xa4\tb");
-    ck_assert_str_eq(apr_table_get(out.response.base.headers, "B"), "");
+    ck_assert_str_eq(header(&out, "A"), "\xc3\xa4\tb");
+    ck_assert_str_eq(header(&out, "B"), "");
 }
 END_TEST
 
@@ -268,7 +203,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("module_scgi");
-    TCase *tests = program_case(suite, "scgi", setup, teardown);
+    TCase *tests = program_case(suite, "scgi", response_world_begin,
+                                response_world_end);
 
     tcase_add_test(tests, a_framed_response_ends_with_its_length);
     tcase_add_test(tests, an_empty_body_has_ended_with_its_header);
