@@ -310,10 +310,7 @@ enum core_process_state state_of(struct world *world, uint32_t process)
 int world_run(const char *name, const TTest *const *tests)
 {
     Suite *suite = suite_create(name);
-    TCase *tcase = program_case(suite, name, NULL, NULL);
 
-    for (; *tests; tests++) {
-        tcase_add_test(tcase, *tests);
-    }
+    program_add(program_case(suite, name, NULL, NULL), tests);
     return program_run(suite);
 }

@@ -3,7 +3,6 @@
  * engine_world.c - see engine_world.h.
  */
 #include "engine_world.h"
-#include "program.h"
 
 #include <check.h>
 #include <errno.h>
@@ -374,12 +373,18 @@ void expect_word(uint32_t slot, enum slot_state state, bool wanted)
     ck_abort_msg("the word is %#llx", (unsigned long long)word_of(slot));
 }
 
-void engine_add_case(Suite *suite, const char *name, void (*begin_with)(void),
-                     const TTest *const *tests, size_t n)
+void expect_status(const char *part)
 {
-    TCase *tcase = program_case(suite, name, begin_with, teardown);
+    char text[8192];
+    ssize_t len;
+    int fd;
 
-    for (size_t i = 0; i < n; i++) {
-        tcase_add_test(tcase, tests[i]);
-    }
+    ask(MSG_STATUS, 8);
+    expect(channel, FROM_ENGINE, MSG_STATUS_TEXT);
+    fd = wire_take_fd(&m, 0);
+    len = read(fd, text, sizeof text - 1);
+    ck_assert_int_gt(len, 0);
+    text[len] = '\0';
+    ck_assert_msg(strstr(text, part) != NULL, "no %s in %s", part, text);
+    fd_close(&fd);
 }

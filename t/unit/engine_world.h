@@ -80,15 +80,7 @@ uint64_t word_of(uint32_t slot);
 /* Wait until the engine has changed the word's state or its want. */
 void expect_word(uint32_t slot, enum slot_state state, bool wanted);
 
-/* A case of a suite: tests, each with an engine that begin_with has made. */
-void engine_add_case(Suite *suite, const char *name, void (*begin_with)(void),
-                     const TTest *const *tests, size_t n);
-
-#define ADD(suite, name, setup, ...)                                          \
-    do {                                                                      \
-        const TTest *const tests[] = { __VA_ARGS__ };                         \
-        engine_add_case(suite, name, setup, tests,                            \
-                        sizeof tests / sizeof *tests);                        \
-    } while (0)
+/* The server's status, asked for by the client, has this text. */
+void expect_status(const char *part);
 
 #endif

@@ -29,6 +29,13 @@ TCase *program_case(Suite *suite, const char *name, SFun set_up,
     return tcase;
 }
 
+void program_add(TCase *tcase, const TTest *const *tests)
+{
+    for (; *tests != NULL; tests++) {
+        tcase_add_test(tcase, *tests);
+    }
+}
+
 static int remove_one(const char *path, const struct stat *st, int type,
                       struct FTW *place)
 {

@@ -13,6 +13,14 @@
 TCase *program_case(Suite *suite, const char *name, SFun set_up,
                     SFun tear_down);
 
+/* A case with all of these tests. */
+#define ADD(suite, name, set_up, tear_down, ...)                              \
+    do {                                                                      \
+        const TTest *const tests[] = { __VA_ARGS__, NULL };                   \
+        program_add(program_case(suite, name, set_up, tear_down), tests);     \
+    } while (0)
+void program_add(TCase *tcase, const TTest *const *tests);
+
 /* Run all tests; what main() returns. */
 int program_run(Suite *suite);
 

@@ -200,16 +200,16 @@ int main(void)
 {
     Suite *suite = suite_create("engine, exclusive");
 
-    ADD(suite, "php", setup_php,
+    ADD(suite, "php", setup_php, teardown,
         the_former_connection_ends_before_another_client_gets_one,
         a_busy_connection_is_left_until_its_request_is_over,
         the_same_client_keeps_its_connection,
         a_process_that_ends_sees_its_kept_connection_end_first);
-    ADD(suite, "two at once", setup_two_at_once,
+    ADD(suite, "two at once", setup_two_at_once, teardown,
         only_as_many_connections_end_as_are_in_the_way);
-    ADD(suite, "foreign scgi", setup_foreign_scgi,
+    ADD(suite, "foreign scgi", setup_foreign_scgi, teardown,
         without_a_bound_no_connection_outlives_its_request);
-    ADD(suite, "http", setup_http,
+    ADD(suite, "http", setup_http, teardown,
         an_http_server_keeps_a_connection_for_every_client);
     return program_run(suite);
 }

@@ -484,27 +484,11 @@ START_TEST(an_early_end_of_the_connection_is_told_by_where_it_came)
 }
 END_TEST
 
-static void add(Suite *suite, const char *name, const TTest *const *tests,
-                size_t n)
-{
-    TCase *tcase = program_case(suite, name, set_up, response_world_end);
-
-    for (size_t i = 0; i < n; i++) {
-        tcase_add_test(tcase, tests[i]);
-    }
-}
-
-#define ADD(suite, name, ...)                                                 \
-    do {                                                                      \
-        const TTest *const tests[] = { __VA_ARGS__ };                         \
-        add(suite, name, tests, sizeof tests / sizeof *tests);                \
-    } while (0)
-
 int main(void)
 {
     Suite *suite = suite_create("module, fastcgi");
 
-    ADD(suite, "request",
+    ADD(suite, "request", set_up, response_world_end,
         a_request_is_for_a_responder_that_keeps_the_connection,
         a_length_is_said_where_there_is_a_body,
         names_and_values_of_every_length_arrive,
@@ -512,14 +496,16 @@ int main(void)
         a_variable_larger_than_a_record_takes_several,
         records_that_are_just_full_are_told_apart,
         a_body_goes_in_records_and_an_empty_one_ends_it);
-    ADD(suite, "response", a_response_comes_out_of_its_records,
+    ADD(suite, "response", set_up, response_world_end,
+        a_response_comes_out_of_its_records,
         text_for_the_log_may_stand_anywhere, a_response_without_body_is_whole,
         a_record_can_be_full, records_about_the_connection_are_skipped,
         what_follows_the_end_is_left_over,
         a_connection_that_brought_a_body_is_kept_only_if_it_was_drained,
         the_loaders_frame_means_nothing_here,
         a_missing_padding_at_the_end_only_ends_the_connection);
-    ADD(suite, "no response", a_refusal_says_which,
+    ADD(suite, "no response", set_up, response_world_end,
+        a_refusal_says_which,
         an_end_without_a_response_names_the_status, what_is_no_record_is_shown,
         a_bad_header_is_bad_in_records_too,
         an_early_end_of_the_connection_is_told_by_where_it_came);
