@@ -9,6 +9,7 @@ import pytest
 
 from conftest import PROBE_CODE
 from harness import Proc, eventually
+from harness.calls import hold
 
 pytestmark = [pytest.mark.all_mpms]
 
@@ -140,15 +141,9 @@ def test_requests_are_answered_after_a_restart(site):
 def test_a_request_in_flight_survives_a_graceful(site):
     h = site.httpd
     site.get("/pid")
-    answers = []
-    thread = threading.Thread(
-        target=lambda: answers.append(site.get("/hold/go")))
-    thread.start()
-    eventually(lambda: list(site.app.root.glob("go.waits.*")))
+    calls = hold(site)
     h.graceful()
-    site.app.write("go", "")
-    thread.join(20)
-    assert answers and answers[0].status == 200
+    assert calls.release(site)["held 0"].status == 200
 
 
 def test_a_new_vhost_takes_effect_at_a_graceful(site):
@@ -218,11 +213,7 @@ def test_a_removed_application_ends_with_its_last_old_child(httpd,
     stays = h.vhost(h.wsgi_app("stays", PROBE_CODE["wsgi"]))
     goes = h.vhost(h.wsgi_app("goes", PROBE_CODE["wsgi"]))
     pids = [int(site.get("/pid").body) for site in (stays, goes)]
-    answers = []
-    thread = threading.Thread(
-        target=lambda: answers.append(goes.get("/hold/go")))
-    thread.start()
-    eventually(lambda: list(goes.app.root.glob("go.waits.*")))
+    calls = hold(goes)
     h.forget_vhosts()
     stays = h.vhost(stays.app)
     h.graceful()
@@ -230,9 +221,7 @@ def test_a_removed_application_ends_with_its_last_old_child(httpd,
         Proc(h.status()["server"]["engine"]).kill()
     assert stays.get("/pid").body == b"%d" % pids[0]
     assert Proc(pids[1]).alive
-    goes.app.write("go", "")
-    thread.join(20)
-    assert answers and answers[0].status == 200
+    assert calls.release(goes)["held 0"].status == 200
     eventually(lambda: not Proc(pids[1]).alive, 12)
     assert stays.get("/pid").body == b"%d" % pids[0]
     eventually(lambda: str(goes.app.root) not in

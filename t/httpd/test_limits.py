@@ -12,7 +12,7 @@ import pytest
 
 from conftest import PROBE_CODE
 from harness import eventually
-from test_pool import Calls, probe_site, waiters
+from harness.calls import Calls, hold, probe_site
 
 # Others beside it would change what is measured.
 RUNS_ALONE = True
@@ -95,23 +95,14 @@ def test_threads_serve_at_once_in_one_process(httpd):
     h = httpd(conf="PoolMax 4")
     site = probe_site(h, extra="PoolThreads 4\nPoolMaxPerApp 1")
     assert site.get("/env").json["wsgi.multithread"] is True
-    calls = Calls()
-    for number in range(4):
-        calls.start(number, site, "/hold/go")
-    eventually(lambda: waiters(site) == 4)
-    site.app.write("go", "")
-    assert len({a.body for a in calls.join().values()}) == 1
+    answers = hold(site, 4).release(site).values()
+    assert len({a.body for a in answers}) == 1
 
 
 def test_min_instances_stay_when_idle(httpd):
     h = httpd(conf="PoolMax 4\nPoolMaxIdleTime 1")
     site = probe_site(h, extra="PoolMinInstances 2")
-    calls = Calls()
-    for number in range(4):
-        calls.start(number, site, "/hold/go")
-    eventually(lambda: waiters(site) == 4, 10)
-    site.app.write("go", "")
-    calls.join()
+    hold(site, 4).release(site)
     eventually(lambda: len(h.processes_of(site.app)) == 2, 6)
 
 
@@ -140,15 +131,12 @@ def test_no_more_requests_wait_than_pool_max_waiting(httpd):
     h = httpd(conf="PoolMax 1\nPoolMaxWaiting 2")
     site = probe_site(h)
     site.get("/pid")
-    calls = Calls()
-    calls.start("first", site, "/hold/go")
-    eventually(lambda: waiters(site) == 1)
+    calls = hold(site)
     for number in range(2):
         calls.start(number, site, "/pid")
     eventually(lambda: h.status()["counts"]["waiting"] == 2)
     assert site.get("/pid").status == 503
-    site.app.write("go", "")
-    calls.join()
+    calls.release(site)
 
 
 def test_a_header_over_the_limit_is_502_with_its_own_sentence(httpd):

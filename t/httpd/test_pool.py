@@ -1,48 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many processes there are, who waits, and what fails how."""
 
-import threading
 import time
 
 import pytest
 
 from conftest import PROBE_CODE
 from harness import eventually
-
-
-class Calls:
-    """Requests in threads of their own; their answers by number."""
-
-    def __init__(self):
-        self.answers = {}
-        self._threads = []
-
-    def start(self, key, site, target, **options):
-        site.httpd.start()      # a thread that started it would end it
-
-        def run():
-            try:
-                self.answers[key] = site.get(target, **options)
-            except Exception as error:      # shown by the test
-                self.answers[key] = error
-        thread = threading.Thread(target=run, name=str(key))
-        thread.start()
-        self._threads.append(thread)
-
-    def join(self):
-        for thread in self._threads:
-            thread.join(30)
-            assert not thread.is_alive(), f"no answer for {thread.name}"
-        return self.answers
-
-
-def probe_site(h, name="probe", extra="", **options):
-    app = h.wsgi_app(name, PROBE_CODE["wsgi"], **options)
-    return h.vhost(app, extra=extra)
-
-
-def waiters(site, name="go"):
-    return len(list(site.app.root.glob(f"{name}.waits.*")))
+from harness.calls import Calls, hold, probe_site
 
 
 # -- numbers ---------------------------------------------------------------
@@ -77,15 +42,11 @@ def test_n_first_requests_start_one_process(httpd):
 def test_concurrent_requests_never_start_more_than_pool_max(httpd):
     h = httpd(conf="PoolMax 3")
     site = probe_site(h)
-    calls = Calls()
-    for number in range(10):
-        calls.start(number, site, "/hold/go")
-    eventually(lambda: waiters(site) == 3, 10)
+    calls = hold(site, 10, held=3)
     eventually(lambda: h.status()["counts"]["waiting"] == 7)
     assert h.status()["counts"]["processes"] == 3
     assert h.status()["counts"]["active"] == 3
-    site.app.write("go", "")
-    pids = [a.body for a in calls.join().values()]
+    pids = [a.body for a in calls.release(site).values()]
     assert len(set(pids)) == 3
 
 
@@ -102,26 +63,18 @@ def test_who_waits_is_served_in_order(httpd):
     h = httpd(conf="PoolMax 1")
     site = probe_site(h)
     site.get("/pid")
-    calls = Calls()
-    calls.start("first", site, "/hold/go")
-    eventually(lambda: waiters(site) == 1)
+    calls = hold(site)
     for number in range(5):
         calls.start(number, site, f"/line/{number}")
         eventually(lambda: h.status()["counts"]["waiting"] == number + 1)
-    site.app.write("go", "")
-    calls.join()
+    calls.release(site)
     assert site.app.read("lines").split() == list("01234")
 
 
 def test_idle_processes_end(httpd):
     h = httpd(conf="PoolMax 3\nPoolMaxIdleTime 1")
     site = probe_site(h)
-    calls = Calls()
-    for number in range(3):
-        calls.start(number, site, "/hold/go")
-    eventually(lambda: waiters(site) == 3, 10)
-    site.app.write("go", "")
-    calls.join()
+    hold(site, 3).release(site)
     eventually(lambda: len(h.processes_of(site.app)) == 1, 6)
     eventually(lambda: len(h.applications) <= 2, 6)
 
@@ -129,14 +82,10 @@ def test_idle_processes_end(httpd):
 def test_an_application_that_fills_the_pool_gives_one_up(httpd):
     h = httpd(conf="PoolMax 2")
     big, small = probe_site(h, "big"), probe_site(h, "small")
-    calls = Calls()
-    for number in range(2):
-        calls.start(number, big, "/hold/go")
-    eventually(lambda: waiters(big) == 2, 10)
+    calls = hold(big, 2)
     calls.start("small", small, "/pid")
     eventually(lambda: h.status()["counts"]["waiting"] == 1)
-    big.app.write("go", "")
-    assert calls.join()["small"].status == 200
+    assert calls.release(big)["small"].status == 200
     assert h.status()["counts"]["processes"] <= 2
 
 
@@ -146,9 +95,7 @@ def test_a_full_queue_refuses_at_once(httpd):
     h = httpd(conf="PoolMax 1")
     site = probe_site(h, extra="PoolMaxQueueSize 2")
     site.get("/pid")
-    calls = Calls()
-    calls.start("first", site, "/hold/go")
-    eventually(lambda: waiters(site) == 1)
+    calls = hold(site)
     for number in range(2):
         calls.start(number, site, "/pid")
     eventually(lambda: h.status()["counts"]["waiting"] == 2)
@@ -157,38 +104,31 @@ def test_a_full_queue_refuses_at_once(httpd):
     assert time.monotonic() - began < 1
     assert answer.status == 503 and answer.header("Retry-After")
     h.log.wait(f"{site.app.root}.*2")
-    site.app.write("go", "")
-    assert {a.status for a in calls.join().values()} == {200}
+    assert {a.status for a in calls.release(site).values()} == {200}
 
 
 def test_who_waits_too_long_gets_503(httpd):
     h = httpd(conf="PoolMax 1")
     site = probe_site(h, extra="PoolQueueTimeout 1")
     site.get("/pid")
-    calls = Calls()
-    calls.start("first", site, "/hold/go")
-    eventually(lambda: waiters(site) == 1)
+    calls = hold(site)
     began = time.monotonic()
     answer = site.get("/pid")
     assert answer.status == 503 and answer.header("Retry-After")
     assert 0.8 < time.monotonic() - began < 3
-    site.app.write("go", "")
-    assert calls.join()["first"].status == 200
+    assert calls.release(site)["held 0"].status == 200
 
 
 def test_a_client_that_leaves_the_queue_never_reaches_the_application(httpd):
     h = httpd(conf="PoolMax 1")
     site = probe_site(h)
     site.get("/pid")
-    calls = Calls()
-    calls.start("first", site, "/hold/go")
-    eventually(lambda: waiters(site) == 1)
+    calls = hold(site)
     with h.connect() as raw:
         raw.send(f"GET /mark/left HTTP/1.1\r\nHost: {site.name}\r\n\r\n")
         eventually(lambda: h.status()["counts"]["waiting"] == 1)
     eventually(lambda: h.status()["counts"]["waiting"] == 0)
-    site.app.write("go", "")
-    calls.join()
+    calls.release(site)
     site.get("/pid")
     assert not (site.app.root / "left").exists()
 
@@ -198,13 +138,10 @@ def test_static_files_go_on_while_everybody_waits(httpd):
     site = probe_site(h)
     site.app.write("public/x.txt", "static")
     site.get("/pid")
-    calls = Calls()
-    for number in range(6):
-        calls.start(number, site, "/hold/go")
+    calls = hold(site, 6, held=1)
     eventually(lambda: h.status()["counts"]["waiting"] == 5)
     assert site.get("/x.txt").body == b"static"
-    site.app.write("go", "")
-    calls.join()
+    calls.release(site)
 
 
 # -- what does not start ---------------------------------------------------

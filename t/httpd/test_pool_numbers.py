@@ -11,7 +11,7 @@ import pytest
 
 from conftest import PROBE_CODE
 from harness import RawConnection, eventually
-from test_pool import Calls, probe_site, waiters
+from harness.calls import Calls, hold, probe_site
 
 MANY_THREADS = """
 StartServers 5
@@ -140,18 +140,14 @@ def test_concurrency_bounds_the_requests_in_one_process(httpd):
     h = httpd(conf="PoolMax 4")
     site = probe_site(h, extra="PoolThreads 4\nPoolConcurrency 2\n"
                                "PoolMaxPerApp 2")
-    calls = Calls()
-    for number in range(5):
-        calls.start(number, site, "/hold/go")
-    eventually(lambda: waiters(site) == 4, 10)
+    calls = hold(site, 5, held=4)
     eventually(lambda: waiting(h) == 1)
     by_pid = {}
     for path in site.app.root.glob("go.waits.*"):
         pid = path.name.split(".")[2]
         by_pid[pid] = by_pid.get(pid, 0) + 1
     assert list(by_pid.values()) == [2, 2]
-    site.app.write("go", "")
-    calls.join()
+    calls.release(site)
 
 
 def test_another_restart_folder_is_the_one_that_is_looked_at(httpd):

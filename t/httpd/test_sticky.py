@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from harness import eventually
-from test_pool import Calls, probe_site, waiters
+from harness.calls import Calls, hold, probe_site, waiters
 
 COOKIE = re.compile(r"apppool_route=([0-9a-f]{16})\.([^;]+); Path=([^;]+);"
                     r" HttpOnly; SameSite=Lax(; Secure)?")
@@ -36,12 +36,7 @@ def sent(value, name="apppool_route"):
 
 def three_processes(site):
     """{pid: cookie} of three warm processes."""
-    calls = Calls()
-    for number in range(3):
-        calls.start(number, site, "/hold/go")
-    eventually(lambda: waiters(site) == 3, 10)
-    site.app.write("go", "")
-    answers = calls.join().values()
+    answers = hold(site, 3).release(site).values()
     (site.app.root / "go").unlink()
     return {int(a.body): cookie_of(a)[0] for a in answers}
 
