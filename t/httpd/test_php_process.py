@@ -59,6 +59,23 @@ def setup_shared(h):
     h.one = h.vhost(one, extra="PoolAppType php\nPoolMaxPerApp 1")
 
 
+def pid_site(h, lines=""):
+    """An application whose pid.php tells its process."""
+    app = h.app("pid", "php")
+    app.write("public/pid.php", "<?php echo getmypid();")
+    return h.vhost(app, extra="PoolAppType php\n" + lines)
+
+
+def check_restart_and_stop(site):
+    """A restart file ends the process, and httpd's stop is not held up."""
+    site.app.mkdir("tmp")
+    pid = int(site.get("/pid.php").body)
+    site.app.write("tmp/restart.txt", "")
+    eventually(lambda: int(site.get("/pid.php").body) != pid, 10)
+    eventually(lambda: not Proc(pid).alive, 10)
+    assert site.httpd.stop() < 3
+
+
 @pytest.fixture
 def site(shared):
     return shared.scripts
@@ -216,9 +233,7 @@ def test_a_process_goes_from_child_to_child(one):
 
 def test_no_process_serves_more_than_its_share_and_none_is_lost(httpd):
     h = httpd(conf="PoolMax 3")
-    app = h.app("share", "php")
-    app.write("public/pid.php", "<?php echo getmypid();")
-    site = h.vhost(app, extra="PoolAppType php\nPoolMaxRequests 5")
+    site = pid_site(h, "PoolMaxRequests 5")
     h.start()
     pids = [answer.body for answer in _load(site, 15, 4)]
     assert max(map(pids.count, set(pids))) <= 5
@@ -227,24 +242,16 @@ def test_no_process_serves_more_than_its_share_and_none_is_lost(httpd):
 @pytest.mark.all_mpms
 def test_kept_connections_do_not_hold_up_a_stop_or_a_restart(httpd):
     h = httpd(conf="PoolMax 3")
-    app = h.app("stop", "php")
-    app.write("public/pid.php", "<?php echo getmypid();")
-    site = h.vhost(app, extra="PoolAppType php")
+    site = pid_site(h)
     pid = int(site.get("/pid.php").body)
     h.graceful()
     assert int(site.get("/pid.php").body) == pid
-    app.mkdir("tmp")
-    app.write("tmp/restart.txt", "")
-    eventually(lambda: int(site.get("/pid.php").body) != pid, 10)
-    eventually(lambda: not Proc(pid).alive, 10)
-    assert h.stop() < 3
+    check_restart_and_stop(site)
 
 
 def test_a_missing_php_cgi_is_named_with_its_package(httpd):
     h = httpd(conf="PoolFriendlyErrorPages on", allow_log="could not be")
-    app = h.app("none", "php")
-    app.write("public/pid.php", "<?php echo getmypid();")
-    site = h.vhost(app, extra="PoolAppType php\nPoolSetEnv PATH /nowhere")
+    site = pid_site(h, "PoolSetEnv PATH /nowhere")
     answer = site.get("/pid.php")
     assert answer.status == 500
     assert "php-cgi" in answer.text and "PoolPhp" in answer.text

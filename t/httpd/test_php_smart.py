@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from harness import Proc, eventually
+from test_php_process import check_restart_and_stop, pid_site
 
 pytestmark = pytest.mark.skipif(not shutil.which("php-cgi"),
                                 reason="php-cgi is not installed")
@@ -114,24 +115,14 @@ def test_forks_do_not_share_their_random_numbers(site):
 
 def test_all_of_them_end_with_httpd(httpd):
     h = httpd(conf="PoolMax 4")
-    app = h.app("end", "php")
-    app.write("public/pid.php", "<?php echo getmypid();")
-    site = h.vhost(app, extra="PoolAppType php\nPoolSpawnMethod smart\n"
-                              "PoolMinInstances 2")
+    site = pid_site(h, "PoolSpawnMethod smart\nPoolMinInstances 2")
     site.get("/pid.php")
-    app.mkdir("tmp")
-    pid = int(site.get("/pid.php").body)
-    app.write("tmp/restart.txt", "")
-    eventually(lambda: int(site.get("/pid.php").body) != pid, 10)
-    eventually(lambda: not Proc(pid).alive, 10)
-    assert h.stop() < 3
+    check_restart_and_stop(site)
 
 
 def test_they_end_with_the_pool_servers_master(httpd):
     h = httpd(conf="PoolMax 4", allow_log="pool server")
-    app = h.app("end", "php")
-    app.write("public/pid.php", "<?php echo getmypid();")
-    site = h.vhost(app, extra="PoolAppType php\nPoolSpawnMethod smart")
+    site = pid_site(h, "PoolSpawnMethod smart")
     pid = int(site.get("/pid.php").body)
     h.master.kill()
     eventually(lambda: not Proc(pid).alive, 10)
