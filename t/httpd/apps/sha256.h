@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sha256.h - FIPS 180-4, for probe.c, so that it needs no further library.
+ * sha256.h - FIPS 180-4, for probe_body.c, so that it needs no further library.
  */
 #ifndef APPPOOL_TEST_SHA256_H
 #define APPPOOL_TEST_SHA256_H

@@ -26,15 +26,14 @@ TRAITS = frozenset("""
     """.split())
 
 
-
-
 @lru_cache(maxsize=None)
 def _compiled(source, libraries):
-    """The program; None where it cannot be made."""
+    """The program, with NAME_*.c beside it; None where it cannot be made."""
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "program"
         done = subprocess.run(
             ["cc", "-O1", "-o", program, source,
+             *source.parent.glob(f"{source.stem}_*.c"),
              *(f"-l{name}" for name in libraries)],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return program.read_bytes() if done.returncode == 0 else None
