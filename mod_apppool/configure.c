@@ -136,15 +136,14 @@ static void put_limit(uint64_t pair[2], const struct rlimit *limit)
     }
 }
 
-static void put_rlimits(struct sender *sender, const server_rec *s)
+static void put_rlimits(struct sender *sender, const struct rlimits *rlimits)
 {
-    const core_dir_config *core = ap_get_core_module_config(s->lookup_defaults);
     struct wire_rlimits limits;
 
     memset(&limits, 0xff, sizeof(limits));
-    put_limit(limits.cpu, core->limit_cpu);
-    put_limit(limits.mem, core->limit_mem);
-    put_limit(limits.nproc, core->limit_nproc);
+    put_limit(limits.cpu, rlimits->cpu);
+    put_limit(limits.mem, rlimits->mem);
+    put_limit(limits.nproc, rlimits->nproc);
     check(sender, wire_put_bytes(&sender->message, FIELD_RLIMITS, &limits,
                                  sizeof(limits)));
 }
@@ -186,7 +185,6 @@ static void send_configure(struct sender *sender, apr_uint32_t generation,
     put_text(sender, FIELD_LOWEST_USER, config_lowest_user(once));
     put_list(sender, FIELD_ALLOW_ROOTS, once->allow_roots);
     put_number(sender, FIELD_CHILD_UID, (int)child);
-    put_rlimits(sender, s);
     put_inherited_env(sender);
     put_text(sender, FIELD_ENVIRONMENT, config_environment(top));
     put_text(sender, FIELD_CONTROL_SOCKET, once->control_socket);
@@ -277,6 +275,7 @@ static void send_define(struct sender *sender, const struct definition *d)
     put_text(sender, FIELD_ISOLATION, place->isolation);
     put_number(sender, FIELD_FLAGS, flags_of(d));
     put_limits(sender, place);
+    put_rlimits(sender, &d->rlimits);
     put_log(sender, log_of(sender, d));
     send_message(sender);
 }

@@ -22,7 +22,8 @@
 #define COMBINATIONS_MAX 4096
 
 struct section {
-    const struct place_config *place;
+    const struct place_config *place; /* NULL: it has none of our directives */
+    struct rlimits rlimits;
     const char *path;    /* as written; with a regex not used */
     ap_regex_t *regex;   /* NULL: none */
     bool wild;           /* path has wildcards */
@@ -70,6 +71,18 @@ static bool same_limits(const struct place_config *a,
            a->rolling_restart == b->rolling_restart;
 }
 
+static bool is_same_rlimit(const struct rlimit *a, const struct rlimit *b)
+{
+    return a == b || (a != NULL && b != NULL && a->rlim_cur == b->rlim_cur &&
+                      a->rlim_max == b->rlim_max);
+}
+
+static bool same_rlimits(const struct rlimits *a, const struct rlimits *b)
+{
+    return is_same_rlimit(a->cpu, b->cpu) && is_same_rlimit(a->mem, b->mem) &&
+           is_same_rlimit(a->nproc, b->nproc);
+}
+
 /* The limits of found count, not those of another place. */
 static void note_limits(struct walk *walk, const struct definition *found)
 {
@@ -86,7 +99,8 @@ static void note_limits(struct walk *walk, const struct definition *found)
 }
 
 static void add(struct walk *walk, const struct place_config *place,
-                const struct site *site, const char *root)
+                const struct rlimits *rlimits, const struct site *site,
+                const char *root)
 {
     struct definitions *out = walk->out;
     const char *key = definition_key(walk->pool, place, site, root);
@@ -94,14 +108,15 @@ static void add(struct walk *walk, const struct place_config *place,
                                             APR_HASH_KEY_STRING);
 
     if (found != NULL) {
-        if (!same_limits(found->place, place)) {
+        if (!same_limits(found->place, place) ||
+            !same_rlimits(&found->rlimits, rlimits)) {
             note_limits(walk, found);
         }
         return;
     }
     found = apr_palloc(walk->pool, sizeof(*found));
     *found = (struct definition){.key = key, .site = *site, .place = place,
-                                 .server = walk->server,
+                                 .rlimits = *rlimits, .server = walk->server,
                                  .spoken = apr_pcalloc(walk->pool,
                                                        sizeof(apr_uint32_t)),
                                  .dynamic = strcmp(root, DYNAMIC_ROOT) == 0};
@@ -111,7 +126,8 @@ static void add(struct walk *walk, const struct place_config *place,
 }
 
 /* One combination: the place it merges to, and the application there. */
-static void on_leaf(struct walk *walk, const struct place_config *place)
+static void on_leaf(struct walk *walk, const struct place_config *place,
+                    const struct rlimits *rlimits)
 {
     const core_server_config *core =
         ap_get_core_module_config(walk->server->module_config);
@@ -121,12 +137,12 @@ static void on_leaf(struct walk *walk, const struct place_config *place)
     walk->n_leaves++;
     if (site_find(walk->pool, place, walk->server, core->ap_document_root,
                   walk->base, &site)) {
-        add(walk, place, &site, site.root);
+        add(walk, place, rlimits, &site, site.root);
     }
     if (allowed != NULL && config_enabled(place) && walk->base == NULL &&
         config_naming(&place->app_root, walk->server) == NULL) {
         site.root = DYNAMIC_ROOT;
-        add(walk, place, &site, DYNAMIC_ROOT);
+        add(walk, place, rlimits, &site, DYNAMIC_ROOT);
     }
 }
 
@@ -170,37 +186,71 @@ static bool may_meet(const struct section *outer, const struct section *inner)
            site_is_below(outer->path, inner->path);
 }
 
+static bool defines(const struct section *section)
+{
+    return section->place != NULL && config_defines(section->place);
+}
+
+static const struct place_config *merge(struct walk *walk,
+                                        const struct place_config *place,
+                                        const struct section *section)
+{
+    void *base, *inner;
+
+    if (section->place == NULL) {
+        return place;
+    }
+    base = apr_pmemdup(walk->pool, place, sizeof(*place));
+    inner = apr_pmemdup(walk->pool, section->place, sizeof(*section->place));
+    return config_merge_place(walk->pool, base, inner);
+}
+
+/* As httpd's core merges them. */
+static struct rlimits merge_rlimits(const struct rlimits *outer,
+                                    const struct rlimits *inner)
+{
+    return (struct rlimits){
+        .cpu = inner->cpu ? inner->cpu : outer->cpu,
+        .mem = inner->mem ? inner->mem : outer->mem,
+        .nproc = inner->nproc ? inner->nproc : outer->nproc};
+}
+
 /* last: the plain section included last; NULL: none. */
 static void descend(struct walk *walk, int i, const struct place_config *place,
-                    const struct section *last)
+                    const struct rlimits *rlimits, const struct section *last)
 {
     const struct section *section;
+    struct rlimits inner;
     enum relevance when;
 
     if (walk->n_leaves >= COMBINATIONS_MAX) {
         return;
     }
     if (i == walk->sections->nelts) {
-        on_leaf(walk, place);
+        on_leaf(walk, place, rlimits);
         return;
     }
     section = &APR_ARRAY_IDX(walk->sections, i, struct section);
     when = may_meet(last, section) ? relevance(walk, section) : APPLIES_NEVER;
-    if (when == APPLIES_SOMETIMES && !config_defines(section->place)) {
+    if (when == APPLIES_SOMETIMES && !defines(section)) {
         when = APPLIES_NEVER; /* it may differ in the request's limits only */
     }
     if (when != APPLIES_ALWAYS) {
-        descend(walk, i + 1, place, last);
+        descend(walk, i + 1, place, rlimits, last);
     }
     if (when != APPLIES_NEVER) {
         bool plain = section->regex == NULL && !section->wild;
-        void *base = apr_pmemdup(walk->pool, place, sizeof(*place));
-        void *inner = apr_pmemdup(walk->pool, section->place,
-                                  sizeof(*section->place));
 
-        descend(walk, i + 1, config_merge_place(walk->pool, base, inner),
+        inner = merge_rlimits(rlimits, &section->rlimits);
+        descend(walk, i + 1, merge(walk, place, section), &inner,
                 plain ? section : last);
     }
+}
+
+static struct rlimits rlimits_of(const core_dir_config *core)
+{
+    return (struct rlimits){.cpu = core->limit_cpu, .mem = core->limit_mem,
+                            .nproc = core->limit_nproc};
 }
 
 static void add_sections(apr_array_header_t *sections,
@@ -213,10 +263,14 @@ static void add_sections(apr_array_header_t *sections,
             APR_ARRAY_IDX(vectors, i, ap_conf_vector_t *);
         const core_dir_config *core = ap_get_core_module_config(vector);
         const struct place_config *place = config_place(vector);
+        struct rlimits rlimits = rlimits_of(core);
+        bool is_ours = place != NULL && config_limits(place);
 
-        if (place != NULL && config_limits(place) && core->d != NULL) {
+        if ((is_ours || rlimits.cpu || rlimits.mem || rlimits.nproc) &&
+            core->d != NULL) {
             APR_ARRAY_PUSH(sections, struct section) = (struct section){
-                .place = place, .path = core->d, .regex = core->r,
+                .place = place, .rlimits = rlimits, .path = core->d,
+                .regex = core->r,
                 .wild = core->d_is_fnmatch != 0,
                 .is_location = is_location};
         }
@@ -226,11 +280,14 @@ static void add_sections(apr_array_header_t *sections,
 static void start_walk(struct walk *walk, const char *folder, const char *uri,
                        const struct base_uri *base)
 {
+    struct rlimits top = rlimits_of(
+        ap_get_core_module_config(walk->server->lookup_defaults));
+
     walk->folder = folder;
     walk->uri = uri;
     walk->base = base;
     walk->n_leaves = 0;
-    descend(walk, 0, config_place(walk->server->lookup_defaults), NULL);
+    descend(walk, 0, config_place(walk->server->lookup_defaults), &top, NULL);
     if (walk->n_leaves >= COMBINATIONS_MAX) {
         note(walk->out, apr_psprintf(
             walk->pool, "%s: more than %d combinations of sections define "
@@ -251,8 +308,9 @@ static void walk_naming_sections(struct walk *walk)
             &APR_ARRAY_IDX(walk->sections, i, struct section);
         bool plain = section->regex == NULL && !section->wild;
 
-        if (section->place->app_root.value != NULL ||
-            section->place->app_type.value != NULL) {
+        if (section->place != NULL &&
+            (section->place->app_root.value != NULL ||
+             section->place->app_type.value != NULL)) {
             start_walk(walk, plain && !section->is_location ? section->path
                                                             : NULL,
                        plain && section->is_location ? section->path : NULL,

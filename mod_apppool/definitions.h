@@ -9,7 +9,14 @@
 #ifndef MOD_APPPOOL_DEFINITIONS_H
 #define MOD_APPPOOL_DEFINITIONS_H
 
+#include <sys/resource.h>
+
 #include "site.h"
+
+/* RLimitCPU, RLimitMEM, RLimitNPROC of httpd's core; NULL: not said. */
+struct rlimits {
+    const struct rlimit *cpu, *mem, *nproc;
+};
 
 struct definition {
     const char *key;
@@ -20,6 +27,7 @@ struct definition {
     volatile apr_uint32_t *spoken; /* enum apppool_session_protocol of the last
                                       session in this httpd child; 0: none */
     const struct place_config *place; /* of whoever came first */
+    struct rlimits rlimits;           /* so are these */
     const server_rec *server;
 };
 

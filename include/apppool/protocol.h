@@ -222,9 +222,8 @@ enum watch_seen {
 #define CONFIGURE_NEEDS (F(GENERATION) | F(MAX) | F(MAX_IDLE_S))
 #define CONFIGURE_TAKES                                                       \
     (F(MAX_SPAWNING) | F(MAX_WAITING) | F(USER_SWITCHING) | F(LOWEST_USER) |  \
-     F(ALLOW_ROOTS) | F(CHILD_UID) | F(RLIMITS) | F(INHERITED_ENV) |          \
-     F(ENVIRONMENT) | F(LOG_LEVEL) | F(ACTIONS) | \
-     F(CONTROL_SOCKET))
+     F(ALLOW_ROOTS) | F(CHILD_UID) | F(INHERITED_ENV) | F(ENVIRONMENT) |      \
+     F(LOG_LEVEL) | F(ACTIONS) | F(CONTROL_SOCKET))
 #define DEFINE_NEEDS (F(APP) | F(ROOT) | F(TYPE))
 #define DEFINE_TAKES                                                          \
     (F(STARTUP_FILE) | F(COMMAND) | F(PROTOCOL) | F(ENVIRONMENT) |            \
@@ -233,7 +232,7 @@ enum watch_seen {
      F(MAX_REQUESTS) | F(MAX_REQUEST_S) | F(MAX_QUEUE) | F(QUEUE_TIMEOUT_S) | \
      F(START_TIMEOUT_S) | F(CONCURRENCY) | F(MEMORY_MIB) | F(FLAGS) |         \
      F(RESTART_DIR) | F(LOWER) | F(LOWEST_USER) | F(GENERATION) |             \
-     F(ISOLATION))
+     F(ISOLATION) | F(RLIMITS))
 
 /*
  * Messages: number, name, senders, fields it must have, fields it may have,

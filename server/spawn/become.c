@@ -47,7 +47,7 @@ static void apply_limits(const struct spawn *spawn)
     struct wire_rlimits limits;
     struct rlimit nofile;
     size_t len;
-    const char *bytes = wire_get_text(&spawn->rules, FIELD_RLIMITS, &len);
+    const char *bytes = wire_get_text(&spawn->define, FIELD_RLIMITS, &len);
 
     if (bytes != NULL && len == sizeof(limits)) {
         memcpy(&limits, bytes, sizeof(limits));

@@ -167,6 +167,11 @@ static const char *package_advice(const struct spawn *spawn,
     return text;
 }
 
+/* execve(2): who became another user above RLIMIT_NPROC learns it there. */
+#define TOO_MANY_TASKS                                                        \
+    " This user has as many processes and threads as RLimitNPROC or the"     \
+    " system allows, httpd's included if it is its user."
+
 static _Noreturn void execute(const struct spawn *spawn, struct words *words,
                               const char *remedy)
 {
@@ -182,7 +187,8 @@ static _Noreturn void execute(const struct spawn *spawn, struct words *words,
                "The program %s cannot be run by user \"%s\": %s (%s).%s",
                words->list[0], spawn->user,
                error == ENOENT ? "it was not found" : strerror(error), remedy,
-               error == ENOENT ? package_advice(spawn, words->list[0]) : "");
+               error == ENOENT ? package_advice(spawn, words->list[0])
+               : error == EAGAIN ? TOO_MANY_TASKS : "");
 }
 
 static _Noreturn void run_loader(const struct spawn *spawn)

@@ -244,6 +244,16 @@ def test_different_limits_of_one_application_are_a_warning(bench):
             "server count") in text
 
 
+def test_different_limits_of_httpds_core_are_a_warning_too(bench):
+    bench.conf = ""
+    bench.forget_vhosts()
+    for n in (1, 2):
+        bench.vhost(bench.site_app, name=f"limit{n}.test",
+                    extra=f"RLimitCPU {n}00")
+    ok, text = bench.configtest()
+    assert ok and "two places give it different limits" in text
+
+
 def test_more_processes_to_start_with_httpd_than_there_may_be_is_a_warning(
         bench):
     bench.conf = "PoolMax 2"

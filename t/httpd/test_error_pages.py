@@ -125,6 +125,16 @@ def test_no_permission_on_a_parent_folder(h):
     assert "mail" in page
 
 
+@pytest.mark.needs_root
+def test_a_user_who_has_no_process_left(h):
+    """httpd's own threads are more than the limit."""
+    site = h.vhost(h.wsgi_app("crowded", PROBE_CODE["wsgi"], user="www-data"),
+                   extra=FRIENDLY + "\nRLimitNPROC 2 2")
+    h.graceful()
+    page = page_of(site)
+    assert "has as many processes and threads as RLimitNPROC" in page
+
+
 def test_an_exit_with_0(h):
     page = page_of(h.zero)
     assert "exited with 0 before it was ready" in page

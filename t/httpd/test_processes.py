@@ -2,9 +2,11 @@
 """The processes of the pool: who they are, what they hold, what they see."""
 
 import os
+import re
 import signal
 import socket
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -167,6 +169,32 @@ def test_folder_umask_session_and_arguments(shared, probe):
     if probe.language.has("null-stdin"):
         assert inside["stdin"] == "/dev/null"
     assert len(inside["argv"]) <= 1
+
+
+def test_limits_of_httpds_core_apply_wherever_they_are_said(httpd):
+    """DIRECTIVES: as to CGI, so in a vhost and its sections, too"""
+    h = httpd(conf="RLimitCPU 100 200\nRLimitNPROC 900 900")
+    app = h.wsgi_app("limited", PROBE_CODE["wsgi"])
+    site = h.vhost(app, extra=f"""
+        RLimitNPROC 700 800
+        <Directory {app.root}/public>
+            RLimitMEM 3000000000 4000000000
+        </Directory>
+        <Directory /elsewhere>
+            RLimitCPU 1
+        </Directory>""")
+    other = h.vhost(h.wsgi_app("other", PROBE_CODE["wsgi"]))
+
+    def limits(where):
+        pid = int(where.get("/pid").body)
+        text = Path(f"/proc/{pid}/limits").read_text()
+        return [tuple(re.search(rf"^Max {name} +(\S+) +(\S+)", text,
+                                re.M).groups())
+                for name in ("cpu time", "processes", "address space")]
+    assert limits(site) == [("100", "200"), ("700", "800"),
+                            ("3000000000", "4000000000")]
+    assert limits(other) == [("100", "200"), ("900", "900"),
+                             ("unlimited", "unlimited")]
 
 
 def test_signals_are_as_a_fresh_program_has_them(shared, probe):

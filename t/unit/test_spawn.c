@@ -124,7 +124,7 @@ START_TEST(limits_of_httpd_apply)
     };
 
     options.nofile = 99;
-    wire_put_bytes(&rules, FIELD_RLIMITS, &limits, sizeof(limits));
+    wire_put_bytes(&define, FIELD_RLIMITS, &limits, sizeof(limits));
     set_command("cat /proc/self/limits");
     run();
     assert_printed("Max cpu time              100                  200 ");
