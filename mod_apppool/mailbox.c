@@ -57,9 +57,27 @@ struct letter {
     pid_t sender;
 };
 
-/* What the message carries; descriptors too many the kernel has closed. */
+/* The first. There is room for a second one, since it is rounded up; more the
+ * kernel has closed. */
+static void take_descriptor(const struct cmsghdr *c, struct letter *letter)
+{
+    size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int), i;
+
+    for (i = 0; i < n; i++) {
+        int fd;
+
+        memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+        if (letter->fd < 0) {
+            letter->fd = fd;
+        } else {
+            fd_close(&fd);
+        }
+    }
+}
+
 static void unpack(struct msghdr *msg, struct letter *letter)
 {
+    struct letter unwanted = {.fd = -1};
     struct ucred who;
     struct cmsghdr *c;
 
@@ -68,7 +86,10 @@ static void unpack(struct msghdr *msg, struct letter *letter)
             continue;
         }
         if (c->cmsg_type == SCM_RIGHTS) {
-            memcpy(&letter->fd, CMSG_DATA(c), sizeof(letter->fd));
+            take_descriptor(c, letter);
+        } else if (c->cmsg_type == WIRE_SCM_PIDFD) {
+            take_descriptor(c, &unwanted);
+            fd_close(&unwanted.fd);
         } else if (c->cmsg_type == SCM_CREDENTIALS) {
             memcpy(&who, CMSG_DATA(c), sizeof(who));
             letter->sender = who.pid;

@@ -23,10 +23,22 @@ int wire_pass_credentials(int fd)
     return 0;
 }
 
-/* Linux 6.16; older headers do not have it. */
+/* Linux 6.16 and 6.5; older headers do not have them. */
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83
 #endif
+#ifndef SO_PASSPIDFD
+#define SO_PASSPIDFD 76
+#endif
+
+/* As they are at first; the last ones take the place of descriptors. */
+static const struct {
+    int option, value;
+} defaults[] = {
+    { SO_PEEK_OFF, -1 },   { SO_PASSRIGHTS, 1 },   { SO_TIMESTAMP, 0 },
+    { SO_TIMESTAMPNS, 0 }, { SO_TIMESTAMPING, 0 }, { SO_PASSSEC, 0 },
+    { SO_PASSPIDFD, 0 },
+};
 
 static bool set_option(int fd, int option, int value)
 {
@@ -40,10 +52,12 @@ static bool set_option(int fd, int option, int value)
 
 int wire_undo_options(int fd)
 {
-    bool undone = set_option(fd, SO_PEEK_OFF, -1);
+    bool undone = false;
     int unused = 0;
 
-    undone |= set_option(fd, SO_PASSRIGHTS, 1);
+    for (size_t i = 0; i < sizeof(defaults) / sizeof(*defaults); i++) {
+        undone |= set_option(fd, defaults[i].option, defaults[i].value);
+    }
     if (setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &unused,
                    sizeof(unused)) == 0) {
         return 1;
@@ -120,6 +134,15 @@ static void take_rights(struct packet *packet, const struct cmsghdr *c)
     }
 }
 
+/* Nobody of ours asks for it; who shares the socket may have. */
+static void close_pidfd(const struct cmsghdr *c)
+{
+    int fd;
+
+    memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+    fd_close(&fd);
+}
+
 static void take_control(struct packet *packet, struct msghdr *msg)
 {
     struct cmsghdr *c;
@@ -131,6 +154,8 @@ static void take_control(struct packet *packet, struct msghdr *msg)
         }
         if (c->cmsg_type == SCM_RIGHTS) {
             take_rights(packet, c);
+        } else if (c->cmsg_type == WIRE_SCM_PIDFD) {
+            close_pidfd(c);
         } else if (c->cmsg_type == SCM_CREDENTIALS) {
             struct ucred who;
 

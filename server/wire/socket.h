@@ -10,6 +10,10 @@
 
 #include "message.h"
 
+/* SCM_PIDFD (Linux 6.5): a descriptor that nobody of ours asks for. Who shares a
+ * socket may have; it has to be closed. */
+#define WIRE_SCM_PIDFD 4
+
 /*
  * A connected SOCK_SEQPACKET pair, both ends close-on-exec and non-blocking;
  * ends[0] also has SO_PASSCRED, so that it learns who sends.

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -106,6 +107,25 @@ static void take_no_descriptor(void)
     setsockopt(box.reader, SOL_SOCKET, 83, &off, sizeof(off));
 }
 
+/* What takes the place of the descriptor, beside who has sent it. */
+static void stamp_times(void)
+{
+    set(SO_TIMESTAMP, 1);
+}
+
+static void stamp_exact_times(void)
+{
+    set(SO_TIMESTAMPNS, 1);
+}
+
+static void hold_senders(void)
+{
+    int on = 1;
+
+    /* SO_PASSPIDFD, Linux 6.5; before there is no such thing. */
+    setsockopt(box.reader, SOL_SOCKET, 76, &on, sizeof(on));
+}
+
 static void drop_all(void)
 {
     struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
@@ -165,6 +185,46 @@ START_TEST(what_others_put_in_front_is_passed_over)
 }
 END_TEST
 
+/* Several descriptors at a time. */
+static void plant_many(void)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(9 * sizeof(int))];
+    } control = { .bytes = { 0 } };
+    char byte = 'm';
+    struct iovec piece = { .iov_base = &byte, .iov_len = 1 };
+    struct msghdr msg = { .msg_iov = &piece, .msg_iovlen = 1,
+                          .msg_control = control.bytes };
+
+    drain();
+    for (size_t n = 1; n <= 9; n++) {
+        memset(&control, 0, sizeof(control)); /* standard input */
+        control.align = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+                                          .cmsg_type = SCM_RIGHTS,
+                                          .cmsg_len = CMSG_LEN(
+                                              n * sizeof(int)) };
+        msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
+        if (sendmsg(box.writer, &msg, MSG_DONTWAIT) < 0) {
+            _exit(1);
+        }
+    }
+}
+
+START_TEST(what_others_send_along_leaves_no_descriptor)
+{
+    unsigned before = leaks_count_fds();
+
+    as_heir(plant_many);
+    expect(-EAGAIN); /* all of it is thrown away */
+    ck_assert_uint_eq(leaks_count_fds(), before);
+    as_heir(plant_many);
+    ck_assert_int_eq(mailbox_keep(&box, ours[0]), 1);
+    expect_ours();
+    ck_assert_uint_eq(leaks_count_fds(), before);
+}
+END_TEST
+
 START_TEST(parent_notices_that_it_was_emptied)
 {
     ck_assert_int_eq(mailbox_put(&box, ours[0]), 0);
@@ -179,7 +239,9 @@ START_TEST(parent_notices_that_it_was_emptied)
 END_TEST
 
 static void (*const options[])(void) = { hide_senders, peek_elsewhere,
-                                         take_no_descriptor, drop_all };
+                                         take_no_descriptor, stamp_times,
+                                         stamp_exact_times, hold_senders,
+                                         drop_all };
 
 START_TEST(what_heirs_set_is_undone)
 {
@@ -219,6 +281,7 @@ int main(void)
 
     tcase_add_test(c, what_was_put_is_found_again_and_again);
     tcase_add_test(c, what_others_put_in_front_is_passed_over);
+    tcase_add_test(c, what_others_send_along_leaves_no_descriptor);
     tcase_add_test(c, parent_notices_that_it_was_emptied);
     tcase_add_loop_test(c, what_heirs_set_is_undone, 0,
                         sizeof(options) / sizeof(*options));

@@ -501,6 +501,20 @@ START_TEST(question_that_is_none_is_refused_and_closed)
 END_TEST
 
 /* Everybody who asks through the shared socket gets a channel of his own. */
+/* SO_PASSPIDFD, Linux 6.5: who shares the socket may have set it. */
+START_TEST(pidfd_that_comes_along_is_closed)
+{
+    struct wire_sender who;
+    int on = 1;
+    char byte;
+
+    setsockopt(server_end, SOL_SOCKET, 76, &on, sizeof(on));
+    send_raw(client_end, "c", 1, 0);
+    ck_assert_int_eq(rendezvous_receive(server_end, &byte, &who), 1);
+    ck_assert_int_eq(who.pid, getpid());
+}
+END_TEST
+
 START_TEST(siblings_get_one_channel_each)
 {
     enum { SIBLINGS = 8 };
@@ -569,6 +583,7 @@ int main(void)
     tcase_add_test(r, asking_ends_in_time_or_with_the_server);
     tcase_add_test(r, answer_that_is_none_is_refused_and_closed);
     tcase_add_test(r, question_that_is_none_is_refused_and_closed);
+    tcase_add_test(r, pidfd_that_comes_along_is_closed);
     tcase_add_test(r, siblings_get_one_channel_each);
     return program_run(suite);
 }
