@@ -107,6 +107,7 @@ static void on_write(struct master *m)
 
 static void on_read(struct master *m)
 {
+    static struct log_quota quota;
     struct wire_message msg;
     const char *why = NULL;
     int rc = 1;
@@ -117,7 +118,8 @@ static void on_read(struct master *m)
         if (rc == 1) {
             dispatch(m, &msg);
         } else if (rc == -EPROTO) {
-            log_error("bad message from the engine: %s", why);
+            log_some(&quota, LOG_LEVEL_ERROR, "bad message from the engine: %s",
+                     why);
             rc = 1;
         }
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Writes the seeds that are made of messages: corpus/engine,
-corpus/spawn, corpus/state.
+corpus/spawn, corpus/state, corpus/master, corpus/mailbox.
 
 Numbers of messages, fields and steps are read where they are defined.
 """
@@ -29,6 +29,8 @@ def steps(header):
 
 
 STEPS = steps("engine_reader.h")
+MASTER_STEPS = steps("master_reader.h")
+MAILBOX_STEPS = steps("mailbox_reader.h")
 
 
 def number(value):
@@ -50,8 +52,8 @@ def fields(**values):
         for name, value in values.items())
 
 
-def step(name, *parts):
-    return bytes([STEPS[name]]) + b"".join(
+def step(name, *parts, all_steps=STEPS):
+    return bytes([all_steps[name]]) + b"".join(
         bytes([part]) if isinstance(part, int) else part for part in parts)
 
 
@@ -270,9 +272,103 @@ STATE = {
 }
 
 
+def to_master(who, *parts, **values):
+    """A step; of a message its name and fields."""
+    if values:
+        parts = MESSAGES[parts[0]], 7, fields(**values)
+    return step(who, *parts, all_steps=MASTER_STEPS)
+
+
+def reported(process, speaker, text, descriptors=0):
+    return to_master("REPORT", process, speaker, descriptors, long(text))
+
+
+ADOPTED = 1 << 31
+ADOPT = to_master("ENGINE", "ADOPT", APP=0, ROOT=b"/srv/b")
+CONFIGURED = (
+    to_master("PARENT", "CONFIGURE", GENERATION=1, MAX=6, MAX_IDLE_S=300,
+              ALLOW_ROOTS=b"/srv/*\0", CHILD_UID=33)
+    + to_master("PARENT", "DEFINE", APP=1, ROOT=b"/srv/a", TYPE=1)
+    + to_master("PARENT", "DEFINE", APP=2, ROOT=b"/", TYPE=0, FLAGS=8)
+    + to_master("PARENT", "COMMIT", GENERATION=1))
+MASTER = {
+    "gates": b"".join(
+        to_master("GATE", gate, descriptors, bytes([len(text)]) + text)
+        for gate, descriptors, text in (
+            (0, 0, b"c"), (0, 1, b"c"), (0, 0, b"cc"), (1, 0, b"c"),
+            (1, 0, b"r"), (0, 0, b"d"), (0, 0, b""), (1, 0, b""))),
+    "direct": ADOPT
+              + to_master("ENGINE", "SPAWN", PROCESS=1, APP=ADOPTED)
+              + reported(1, 0, WSGI) + reported(1, 0, b"READY", 3)
+              + reported(1, 9, b"READY") + reported(1, 137, b"X")
+              + to_master("ENGINE", "READY", PROCESS=1)
+              + to_master("ENGINE", "MEASURE", PROCESS=1)
+              + to_master("WATCHER", "MEASURED", PROCESS=1, NUMBER=5)
+              + to_master("GATE", 0, 0, b"\1c")
+              + to_master("ENGINE", "CONNECT", CLIENT=1, SLOT=1, PROCESS=1,
+                          SLOT_GENERATION=1)
+              + to_master("ENGINE", "REVOKE", CLIENT=1, SLOT=1)
+              + to_master("ENGINE", "KILL", PROCESS=1, SIGNAL=15)
+              + to_master("DIES", 0, 3),
+    "forks": ADOPT
+             + to_master("ENGINE", "SPAWN", PROCESS=1, APP=ADOPTED,
+                         LISTENERS=2)
+             + reported(1, 0, WSGI) + reported(1, 0, b"READY")
+             + to_master("ENGINE", "FORK", PROCESS=2, PRELOADER=1, LISTENER=0)
+             + to_master("ENGINE", "FORK", PROCESS=3, PRELOADER=1, LISTENER=1)
+             + reported(1, 5, b"READY") + reported(1, 0, b"it did not fork")
+             + to_master("ENGINE", "FORK", PROCESS=4, PRELOADER=1, LISTENER=1)
+             + to_master("ENGINE", "KILL", PROCESS=4, SIGNAL=9)
+             + reported(1, 6, b"READY") + to_master("ENDS", 2)
+             + to_master("DIES", 0, 1) + to_master("ANEW"),
+    "configured": CONFIGURED
+                  + to_master("ENGINE", "ADOPT", APP=2, ROOT=b"/srv/c")
+                  + to_master("ENGINE", "ADOPT", APP=1, ROOT=b"/srv/c")
+                  + to_master("ENGINE", "SPAWN", PROCESS=1, APP=ADOPTED)
+                  + to_master("ANEW")
+                  + to_master("ENGINE", "FORGET", APP=ADOPTED)
+                  + to_master("PARENT", "CONFIGURE", GENERATION=2, MAX=6,
+                              MAX_IDLE_S=300)
+                  + to_master("PARENT", "COMMIT", GENERATION=2),
+    "watcher": ADOPT + to_master("ENGINE", "WATCH", APP=ADOPTED, NUMBER=1)
+               + to_master("WATCHER", "SEEN", APP=ADOPTED, NUMBER=1)
+               + to_master("ENGINE", "WATCH", APP=ADOPTED, NUMBER=0),
+    "ledger": to_master("LEDGER", 1, 255, long(struct.pack("<QQ", 1, 5)))
+              + to_master("LEDGER", 0, 9, long(b"\1" * 16))
+              + to_master("LEDGER", 1, 1, long(b"\xff" * 64)),
+    "packets": b"".join(
+        to_master("PACKET", long(packet)) for packet in (
+            bytes.fromhex(message("PONG")), b"\1\x65\0\0", b"x")),
+}
+
+
+def to_mailbox(who, *parts):
+    return step(who, *parts, all_steps=MAILBOX_STEPS)
+
+
+MAILBOX = {
+    "found": to_mailbox("PUT") + to_mailbox("LOOK") + to_mailbox("KEEP"),
+    "foreign": to_mailbox("FOREIGN", 1, b"\1x") + to_mailbox("LOOK")
+               + to_mailbox("FOREIGN", 0, b"\0") + to_mailbox("KEEP"),
+    "many-descriptors": to_mailbox("FOREIGN", 2, b"\1x") + to_mailbox("LOOK")
+                        + to_mailbox("FOREIGN", 250, b"\1x")
+                        + to_mailbox("KEEP"),
+    "emptied": to_mailbox("PUT") + to_mailbox("TAKE", 9) + to_mailbox("LOOK")
+               + to_mailbox("KEEP"),
+    "options": b"".join(to_mailbox("OPTION", n, 1) + to_mailbox("KEEP")
+                        for n in range(5)),
+    "timestamp": to_mailbox("OPTION", 4, 10) + to_mailbox("KEEP"),
+    "answers": b"".join(
+        to_mailbox("ANSWER", descriptors, text) + to_mailbox("ASK")
+        for descriptors, text in ((1, b"\1x"), (0, b"\1x"), (2, b"\1x"),
+                                  (1, b"\0"), (9, b"\2xy"))),
+}
+
+
 def main():
     for name, seeds in (("engine", ENGINE), ("spawn", SPAWN),
-                        ("state", STATE)):
+                        ("state", STATE), ("master", MASTER),
+                        ("mailbox", MAILBOX)):
         (CORPUS / name).mkdir(parents=True, exist_ok=True)
         for seed, data in seeds.items():
             (CORPUS / name / seed).write_bytes(data)

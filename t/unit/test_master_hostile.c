@@ -9,10 +9,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "clients.h"
 #include "config.h"
+#include "log.h"
 #include "master_world.h"
 #include "processes.h"
 #include "program.h"
@@ -139,11 +142,41 @@ START_TEST(a_lying_engine_moves_only_what_it_was_told_of)
 }
 END_TEST
 
+static unsigned count_lines(int fd)
+{
+    char text[65536];
+    ssize_t len = pread(fd, text, sizeof(text), 0);
+    unsigned n = 0;
+
+    for (ssize_t i = 0; i < len; i++) {
+        n += text[i] == '\n';
+    }
+    return n;
+}
+
+START_TEST(what_makes_no_sense_is_told_of_a_few_times)
+{
+    int fd = memfd_create("log", MFD_CLOEXEC);
+
+    ck_assert_int_ge(fd, 0);
+    log_to(fd);
+    for (int i = 0; i < ROUNDS / 10; i++) {
+        ck_assert_int_eq(send(world.engine, "nonsense", 8, MSG_NOSIGNAL), 8);
+        world_turn();
+    }
+    log_to(-1);
+    ck_assert_uint_gt(count_lines(fd), 0);
+    ck_assert_uint_le(count_lines(fd), 2 * LOG_QUOTA_LINES);
+    close(fd);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("master: hostile engine");
     TCase *c = program_case(suite, "engine", world_begin, world_end);
 
     tcase_add_test(c, a_lying_engine_moves_only_what_it_was_told_of);
+    tcase_add_test(c, what_makes_no_sense_is_told_of_a_few_times);
     return program_run(suite);
 }
