@@ -385,8 +385,9 @@ class Httpd:
                 if not p.get("preloader")]
 
     def processes_of(self, app):
-        """Pids of the processes that serve the application."""
-        return [p["pid"] for p in self.serving(app)]
+        """Pids of the processes that serve the application. One that is to be
+        started has none yet, and kill(0) would end us."""
+        return [p["pid"] for p in self.serving(app) if p["pid"]]
 
     # -- inside -----------------------------------------------------------
 
