@@ -3,6 +3,8 @@
 and nobody gets what was for somebody else."""
 
 import gzip
+import http.client
+import itertools
 import random
 import threading
 import time
@@ -55,6 +57,18 @@ def test_a_bomb_of_headers_holds_nobody_up(shared, name, count, size):
     for language, site in shared.probes.items():
         pid = site.get("/pid").body
         answer = quickly(lambda: site.get("/ignore", headers))
+        assert answer.status in (200, 400, 413, 431), (language, answer)
+        assert site.get("/pid").body == pid, language
+
+
+def test_a_flood_of_names_with_one_hash_holds_nobody_up(shared):
+    """To h * 33 + c, PHP's and many another, each of these is the same."""
+    names = ["X-" + "".join(pairs)
+             for pairs in itertools.product(("AZ", "B9"), repeat=12)]
+    for language, site in shared.probes.items():
+        pid = site.get("/pid").body
+        answer = quickly(lambda: site.get("/ignore",
+                                          [(name, "x") for name in names]))
         assert answer.status in (200, 400, 413, 431), (language, answer)
         assert site.get("/pid").body == pid, language
 
@@ -169,4 +183,14 @@ def test_a_header_without_end_is_502_and_is_not_read_on(shared, site):
     eventually(lambda: len(lines(site, "endless")) > before, 10)
     assert int(lines(site, "endless")[-1]) < 4 * MIB
     peaks.check(4096, 16384)
+    assert site.get("/plain/after").text == "after"
+
+
+def test_a_response_that_never_ends_is_cut_and_its_process_asked_again(site):
+    site.get("/plain/warm")
+    before = len(lines(site, "open"))
+    for _ in range(2 * 2):      # PoolMaxPerApp, and as often again
+        with pytest.raises(http.client.IncompleteRead):
+            quickly(lambda: site.get("/open/x"), 5)
+    eventually(lambda: len(lines(site, "open")) == before + 4, 10)
     assert site.get("/plain/after").text == "after"

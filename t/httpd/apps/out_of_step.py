@@ -7,6 +7,7 @@ Its argument is what it speaks: http, scgi or fastcgi. GET /ACTION/NAME:
   stale     the same a little later, then a line in the file `stale`
   late      one, a little after PoolResponseTimeout 1; a line in the file `late`
   endless   a header without end; how many bytes were taken: in `endless`
+  open      one whose end never comes; when its connection ends: in `open`
 """
 import socket
 import struct
@@ -96,8 +97,21 @@ def endless(sock, protocol):
         note("endless", str(sent))
 
 
+def open_ended(sock, protocol):
+    try:
+        sock.sendall(protocol.wrap(
+            protocol.start + b"Content-Type: text/plain\r\n\r\nnever",
+            last=False))
+        sock.recv(1)
+    finally:
+        note("open")
+
+
 def answer(sock, protocol, target):
     _, action, name = target.split("/")[:3]
+    if action == "open":
+        open_ended(sock, protocol)
+        raise EOFError
     if action == "endless":
         endless(sock, protocol)
     if action == "late":
