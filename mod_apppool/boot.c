@@ -151,7 +151,7 @@ int boot_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     once->definitions = definitions_collect(pconf, s);
     log_notes(once->definitions, s);
     log_unprivileged(s);
-    error = configure_open_logs(once->definitions, once, pconf);
+    error = configure_open_logs(once->definitions, once, s, pconf);
     if (error != NULL) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "%s; what applications print "
                      "goes to the error log", error);

@@ -9,12 +9,14 @@
 #include <ap_mpm.h>
 #include <http_core.h>
 #include <http_log.h>
+#include <http_main.h>
 #include <unixd.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "config_limits.h"
 #include "describe.h"
+#include "installed.h"
 #include "socket.h"
 
 APLOG_USE_MODULE(apppool);
@@ -165,6 +167,27 @@ static void put_inherited_env(struct sender *sender)
     put_list(sender, FIELD_INHERITED_ENV, all);
 }
 
+/* As ErrorLog has it; NULL: that is a file or a program. */
+static const char *syslog_of(const server_rec *main, const server_rec *s)
+{
+    const char *name = s->error_fname ? s->error_fname : main->error_fname;
+
+    return s->error_log == NULL && name != NULL &&
+                   ap_cstr_casecmpn(name, "syslog", 6) == 0 &&
+                   (name[6] == '\0' || name[6] == ':')
+               ? name
+               : NULL;
+}
+
+static apr_file_t *error_log_of(const struct sender *sender,
+                                const server_rec *s)
+{
+    const char *name = syslog_of(sender->main, s);
+
+    return name ? apr_hash_get(config_once(s)->logs, name, APR_HASH_KEY_STRING)
+                : s->error_log;
+}
+
 static void send_configure(struct sender *sender, apr_uint32_t generation,
                            server_rec *s)
 {
@@ -191,7 +214,7 @@ static void send_configure(struct sender *sender, apr_uint32_t generation,
     put_number(sender, FIELD_ACTIONS, config_has_actions(s));
     put_number(sender, FIELD_LOG_LEVEL,
                ap_get_server_module_loglevel(s, APLOG_MODULE_INDEX));
-    put_log(sender, s->error_log);
+    put_log(sender, error_log_of(sender, s));
     send_message(sender);
 }
 
@@ -231,14 +254,13 @@ static apr_file_t *log_of(const struct sender *sender,
                           const struct definition *d)
 {
     const struct pool_settings *once = config_once(d->server);
+    apr_file_t *own = error_log_of(sender, d->server);
 
     if (d->place->log_file != NULL) {
         return apr_hash_get(once->logs, d->place->log_file,
                             APR_HASH_KEY_STRING);
     }
-    return d->server->error_log != sender->main->error_log
-               ? d->server->error_log
-               : NULL;
+    return own != error_log_of(sender, sender->main) ? own : NULL;
 }
 
 static void put_program(struct sender *sender, const struct site *site)
@@ -374,6 +396,16 @@ apr_status_t configure_send(int admin, apr_uint32_t generation, server_rec *s,
     return rc < 0 ? -rc : APR_SUCCESS;
 }
 
+static const char *open_program(const char *command, apr_file_t **file_r,
+                                apr_pool_t *p)
+{
+    piped_log *pl = ap_open_piped_log(p, command);
+
+    *file_r = pl ? ap_piped_log_write_fd(pl) : NULL;
+    return pl ? NULL
+              : apr_pstrcat(p, "PoolLogFile: cannot start ", command, NULL);
+}
+
 static const char *open_log(const char *name, apr_file_t **file_r,
                             apr_pool_t *p)
 {
@@ -382,11 +414,7 @@ static const char *open_log(const char *name, apr_file_t **file_r,
     apr_status_t rv;
 
     if (name[0] == '|') {
-        piped_log *pl = ap_open_piped_log(p, name + 1);
-
-        *file_r = pl ? ap_piped_log_write_fd(pl) : NULL;
-        return pl ? NULL : apr_pstrcat(p, "PoolLogFile: cannot start ",
-                                       name + 1, NULL);
+        return open_program(name + 1, file_r, p);
     }
     error = limits_open_to_others(p, name);
     if (error != NULL) {
@@ -401,13 +429,49 @@ static const char *open_log(const char *name, apr_file_t **file_r,
                               apr_strerror(rv, text, sizeof(text)));
 }
 
-const char *configure_open_logs(const struct definitions *definitions,
-                                struct pool_settings *once, apr_pool_t *p)
+static const char *open_syslog(const struct pool_settings *once,
+                               const char *target, apr_file_t **file_r,
+                               apr_pool_t *p)
+{
+    const char *program = once->server_executable ? once->server_executable
+                                                  : APPPOOL_SERVER_PATH;
+
+    return open_program(apr_psprintf(p, "\"%s\" --tag \"%s\" --syslog \"%s\"",
+                                     program, ap_server_argv0, target),
+                        file_r, p);
+}
+
+/* One for all places that name the same. */
+static const char *open_syslogs(struct pool_settings *once,
+                                const server_rec *main, apr_pool_t *p)
 {
     const char *error = NULL;
+    const server_rec *s;
+
+    for (s = main; s != NULL; s = s->next) {
+        const char *target = syslog_of(main, s);
+        apr_file_t *file = NULL;
+
+        if (target != NULL &&
+            !apr_hash_get(once->logs, target, APR_HASH_KEY_STRING)) {
+            const char *failed = open_syslog(once, target, &file, p);
+
+            error = error ? error : failed;
+            apr_hash_set(once->logs, target, APR_HASH_KEY_STRING, file);
+        }
+    }
+    return error;
+}
+
+const char *configure_open_logs(const struct definitions *definitions,
+                                struct pool_settings *once,
+                                const server_rec *s, apr_pool_t *p)
+{
+    const char *error;
     int i;
 
     once->logs = apr_hash_make(p);
+    error = open_syslogs(once, s, p);
     for (i = 0; i < definitions->all->nelts; i++) {
         const char *name = APR_ARRAY_IDX(definitions->all, i,
                                          const struct definition *)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * main.c - apppool-server: the master; with --engine or --watcher those.
+ * main.c - apppool-server: the master; with --engine, --watcher or --syslog
+ * those.
  *
  * Not for running by hand: libapppool starts it, with the sockets that lead to
  * it at fixed descriptors (master.h). What else is open is closed here, too:
@@ -18,13 +19,15 @@
 #include "watcher.h"
 #include "log.h"
 #include "master.h"
+#include "relay.h"
 #include "upgrade.h"
 #include "installed.h"
 
 enum {
     OPTION_ENGINE = 256, OPTION_WATCHER, OPTION_VERSION, OPTION_HELP,
     OPTION_SPAWN_SERVER, OPTION_ENVIRONMENT, OPTION_RUBY, OPTION_USER,
-    OPTION_RUNTIME_DIR, OPTION_ADMIN, OPTION_RESUME, OPTION_SELFTEST
+    OPTION_RUNTIME_DIR, OPTION_ADMIN, OPTION_RESUME, OPTION_SELFTEST,
+    OPTION_SYSLOG, OPTION_TAG
 };
 
 static const struct option long_options[] = {
@@ -40,6 +43,8 @@ static const struct option long_options[] = {
     { "admin",        no_argument,       NULL, OPTION_ADMIN        },
     { "resume",       required_argument, NULL, OPTION_RESUME       },
     { "selftest",     no_argument,       NULL, OPTION_SELFTEST     },
+    { "syslog",       required_argument, NULL, OPTION_SYSLOG       },
+    { "tag",          required_argument, NULL, OPTION_TAG          },
     { NULL,           0,                 NULL, 0                   }
 };
 
@@ -53,6 +58,9 @@ static const char usage[] =
     "run by hand.\n";
 
 enum role { ROLE_MASTER, ROLE_ENGINE, ROLE_WATCHER, ROLE_DONE, ROLE_WRONG };
+
+/* Not a pool server's: relay.h. */
+static const char *syslog_target, *syslog_tag = "httpd";
 
 static enum role set_option(int option, struct master_options *options)
 {
@@ -90,6 +98,12 @@ static enum role set_option(int option, struct master_options *options)
         break;
     case OPTION_SELFTEST:
         options->selftest = true;
+        break;
+    case OPTION_SYSLOG:
+        syslog_target = optarg;
+        break;
+    case OPTION_TAG:
+        syslog_tag = optarg;
         break;
     default:
         return ROLE_WRONG;
@@ -192,6 +206,9 @@ int main(int argc, char **argv)
     default:
         if (options.selftest) {
             selftest(&options);
+        }
+        if (syslog_target != NULL) {
+            return relay_main(syslog_target, syslog_tag);
         }
         return run_master(&options);
     }

@@ -2,14 +2,18 @@
 """What is written where: the pool's lines, applications' output, and what
 LogFormat can tell of a request."""
 
+import contextlib
+import os
 import re
 import signal
+import socket
 import stat
+import subprocess
 
 import pytest
 
 from conftest import PROBE_CODE
-from harness import eventually
+from harness import eventually, is_root
 from test_http_protocol import RAW
 
 SPEAKER = """
@@ -74,6 +78,70 @@ def test_output_goes_to_the_log_of_the_virtual_host(httpd):
     eventually(lambda: "says: from two" in h.log.text())
     assert "from two" not in own.read_text()
     assert "from one" not in h.log.text()
+
+
+class Syslog:
+    """A syslogd that keeps what it is sent."""
+    PATH = "/dev/log"
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.PATH)
+        os.chmod(self.PATH, 0o666)
+        self.socket.setblocking(False)
+        self.lines = []
+
+    def has(self, pattern):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.lines.append(self.socket.recv(65536).decode())
+        return any(re.search(pattern, line) for line in self.lines)
+
+    def close(self):
+        self.socket.close()
+        os.unlink(self.PATH)
+
+
+@pytest.fixture
+def syslog():
+    if not is_root() or os.path.lexists(Syslog.PATH):
+        pytest.skip("needs a /dev/log of its own")
+    server = Syslog()
+    yield server
+    server.close()
+
+
+def test_output_goes_to_syslog_where_the_error_log_does(httpd, syslog):
+    """HTTPD 12"""
+    h = httpd(conf="LogLevel warn")
+    site = speaker(h, extra="ErrorLog syslog:local2:shop")
+    for text in (b"before", b"after"):
+        site.post("/", text + b"\n")
+        eventually(lambda: syslog.has(
+            r"^<149>.* shop\[\d+\]: \[apppool:notice\] .* says: "
+            + text.decode()))
+        h.graceful()
+    long = "x" * 7900
+    site.post("/", long.encode() + b"\n")
+    eventually(lambda: syslog.has(f"says: {long}$"))
+    (pid,) = h.processes_of(site.app)
+    assert "says:" not in h.log.text()
+    os.kill(pid, signal.SIGKILL)        # of the pool itself: the main server's
+    h.log.wait(f"pid {pid}.*was ended by signal 9")
+
+
+@pytest.mark.parametrize("target, line, sent", [
+    ("syslog", "[now] [apppool:error] [pid 1] engine: it",
+     r"<187>.* httpd\[\d+\]: \[apppool:error\] \[pid 1\] engine: it$"),
+    ("syslog:daemon", "[now] [apppool:warn] it", "<28>.* httpd.*it$"),
+    ("syslog::shop", "[now] [apppool:trace1] it", "<191>.* shop.*it$"),
+    ("syslog:LOCAL0:", "no line of ours", "<133>.* httpd.*: no line of ours$"),
+])
+def test_each_line_has_facility_level_and_tag_in_syslog(stage, syslog, target,
+                                                        line, sent):
+    subprocess.run([stage.server, "--syslog", target], check=True, timeout=20,
+                   input=line + "\n", text=True)
+    assert syslog.has("^" + sent), syslog.lines
 
 
 def test_a_log_file_gets_the_lines_as_they_are(httpd):
