@@ -20,7 +20,8 @@ FIELDS, MESSAGES = (
     for part in re.search(r"#define WIRE_FIELDS(.*?)enum wire_field"
                           r".*?#define WIRE_MESSAGES(.*?)enum wire_type",
                           PROTOCOL, re.S).groups())
-KINDS = dict(re.findall(r"X\(\d+,\s*(\w+),\s*(\w+),", PROTOCOL))
+KINDS = dict(re.findall(r"X\(\d+,\s*(\w+),\s*(U32|U64|TEXT|LIST|BYTES),",
+                        PROTOCOL))
 
 
 def steps(header):
@@ -304,10 +305,6 @@ MASTER = {
               + to_master("ENGINE", "READY", PROCESS=1)
               + to_master("ENGINE", "MEASURE", PROCESS=1)
               + to_master("WATCHER", "MEASURED", PROCESS=1, NUMBER=5)
-              + to_master("GATE", 0, 0, b"\1c")
-              + to_master("ENGINE", "CONNECT", CLIENT=1, SLOT=1, PROCESS=1,
-                          SLOT_GENERATION=1)
-              + to_master("ENGINE", "REVOKE", CLIENT=1, SLOT=1)
               + to_master("ENGINE", "KILL", PROCESS=1, SIGNAL=15)
               + to_master("DIES", 0, 3),
     "forks": ADOPT
@@ -330,6 +327,23 @@ MASTER = {
                   + to_master("PARENT", "CONFIGURE", GENERATION=2, MAX=6,
                               MAX_IDLE_S=300)
                   + to_master("PARENT", "COMMIT", GENERATION=2),
+    "connections": ADOPT
+                   + to_master("ENGINE", "SPAWN", PROCESS=1, APP=ADOPTED)
+                   + reported(1, 0, WSGI)
+                   + to_master("GATE", 0, 0, b"\1c") * 2
+                   + to_master("ENGINE", "GREETED", CLIENT=1, LEASES=1)
+                   + to_master("ENGINE", "MAKE_CHANNEL", CLIENT=1, CHANNEL=1)
+                   + b"".join(to_master("ENGINE", "CONNECT", CLIENT=client,
+                                        SLOT=slot, PROCESS=1)
+                              for client, slot in ((1, 0), (1, 1), (2, 0),
+                                                   (9, 0), (1, 65535)))
+                   + to_master("ENGINE", "CONNECT", CLIENT=0, SLOT=0,
+                               PROCESS=1, WAIT_ACCEPT=1)
+                   + to_master("ENGINE", "REVOKE", CLIENT=1, SLOT=1)
+                   + to_master("ANEW")
+                   + to_master("ENGINE", "DROP_CHANNEL", CLIENT=1, CHANNEL=1)
+                   + to_master("ENGINE", "DROP_CLIENT", CLIENT=2)
+                   + to_master("DIES", 0, 1),
     "watcher": ADOPT + to_master("ENGINE", "WATCH", APP=ADOPTED, NUMBER=1)
                + to_master("WATCHER", "SEEN", APP=ADOPTED, NUMBER=1)
                + to_master("ENGINE", "WATCH", APP=ADOPTED, NUMBER=0),
