@@ -78,7 +78,8 @@ sub set_head {
     $text =~ tr/\r\n\0// == 2 + @$headers
         or die 'Illegal byte in the header: ' . printable($text) . "\n";
     utf8::downgrade($text, 1) or die "Wide character in the header.\n";
-    $self->{bodyless} = $self->{is_head} || $status =~ /\A(?:204|304)\b/;
+    $self->{has_entity} = $status !~ /\A(?:204|304)\b/;
+    $self->{bodyless} = $self->{is_head} || !$self->{has_entity};
     @$self{qw(head length)} = ($text, $length);
     return;
 }
@@ -116,13 +117,26 @@ sub send_error {
 # All pieces are at hand: the frame needs no chunks, one send does.
 sub send_array {
     my ($self, $pieces) = @_;
-    return $self->end if $self->{bodyless};
+    if ($self->{bodyless}) {
+        $self->say_length($pieces);
+        return $self->end;
+    }
     my $body = @$pieces == 1 ? $pieces->[0] // '' : join '', @$pieces;
     as_bytes($body) if utf8::is_utf8($body);
     my $head = $self->begin(length $body);
     $self->send_parts($head, $self->body_part($body));
     return $self->end if $self->{left};     # says what is missing
     $self->{ended} = 1;
+    return;
+}
+
+# httpd counts what GET answers; what HEAD leaves out it cannot.
+sub say_length {
+    my ($self, $pieces) = @_;
+    my $size = 0;
+    $size += length for @$pieces;
+    $self->{head} .= "Content-Length: $size\r\n"
+        if $size && $self->{has_entity} && !defined $self->{length};
     return;
 }
 

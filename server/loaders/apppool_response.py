@@ -108,6 +108,7 @@ class Response:
         self._is_head = environ.get("REQUEST_METHOD") == "HEAD"
         self._head = None       # header lines; None before start_response
         self._length = None     # the application's Content-Length
+        self._has_entity = False # of what GET would be answered
         self._bodyless = False  # HEAD, 204, 304
         self._chunked = False
         self._left = None       # body bytes still to come, where known
@@ -126,7 +127,8 @@ class Response:
             raise RuntimeError("start_response was called a second time "
                                "without exc_info")
         self._head, self._length = header_text(status, headers)
-        self._bodyless = self._is_head or status[:3] in ("204", "304")
+        self._has_entity = status[:3] not in ("204", "304")
+        self._bodyless = self._is_head or not self._has_entity
         return self.write
 
     def write(self, data):
@@ -152,6 +154,8 @@ class Response:
         if type(result) in (list, tuple):
             if len(result) == 1 and self._send_whole(result[0]):
                 return
+            if self._is_head:
+                self._say_length(result)
             result = self._foresee(result)
         for piece in result:
             self.write(piece)
@@ -180,6 +184,12 @@ class Response:
         self._connection.send((self._begin(size), body), size)
         self.ended = True
         return True
+
+    def _say_length(self, pieces):
+        """httpd counts what GET answers; what HEAD leaves out it cannot."""
+        size = sum(map(len, pieces))
+        if self._length is None and self._has_entity and size:
+            self._head += b"Content-Length: %d\r\n" % size
 
     def _foresee(self, pieces):
         """All pieces are at hand: the frame needs no chunks."""

@@ -48,6 +48,12 @@ def test_bodyless_responses_have_an_empty_frame(client, method, path):
     assert (response.body, response.frame) == (b"", b"0")
     if path == "/":
         assert response.all(b"content-length") == [b"14"]
+    if path == "/listed":   # it does not say its length, but all is at hand
+        listed = client.get(path)
+        assert not listed.all(b"content-length")
+        assert response.all(b"content-length") == [b"%d" % len(listed.body)]
+    if path.startswith(("/status", "/pieces")):
+        assert not response.all(b"content-length")
     assert client.get("/").body == b"Hello, world!\n"
 
 

@@ -31,7 +31,9 @@ module Apppool
     def send(status, headers, body)
       @head, @length = header(status.to_i, headers)
       @bodyless = @is_head || BODYLESS.include?(status.to_i)
-      if @bodyless then start(0)
+      if @bodyless
+        say_length(body) unless BODYLESS.include?(status.to_i)
+        start(0)
       elsif body.respond_to?(:to_ary) then send_array(body.to_ary)
       elsif (file = file_of(body)) then send_file(file)
       elsif body.respond_to?(:each) then body.each { |piece| write(piece) }
@@ -118,6 +120,13 @@ module Apppool
       return @head << "\r\n" unless @framed
       @chunked = @left.nil?
       @head << "X-Apppool-Frame: #{@left || 'chunked'}\r\n\r\n"
+    end
+
+    # httpd counts what GET answers; what HEAD leaves out it cannot.
+    def say_length(body)
+      return if @length || !body.respond_to?(:to_ary)
+      size = body.to_ary.sum(&:bytesize)
+      @head << "content-length: #{size}\r\n" if size.positive?
     end
 
     def start(size)
