@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -222,12 +223,30 @@ const struct found_server *find_server(pid_t pid, const char **why_r,
     return NULL;
 }
 
+/* Who has no pid in its namespace (pid_namespaces(7)) is nobody to a server, and
+ * who asks all the same may be given what was meant for another. */
+static int is_in_container(pid_t pid, apr_pool_t *p)
+{
+    struct stat theirs, ours;
+
+    return stat(apr_psprintf(p, "/proc/%ld/ns/pid", (long)pid),
+                &theirs) == 0 &&
+           stat("/proc/self/ns/pid", &ours) == 0 &&
+           theirs.st_ino != ours.st_ino;
+}
+
 int find_admin(pid_t master, int *fd_r, const char **why_r, apr_pool_t *p)
 {
-    int pidfd = (int)syscall(SYS_pidfd_open, master, 0);
-    int fd = -1;
-    int error;
+    int pidfd, error, fd = -1;
 
+    if (is_in_container(master, p)) {
+        *why_r = apr_psprintf(p, "the pool server (pid %ld) is in a container"
+                              " and takes commands from in there only:"
+                              " nsenter -t %ld -a apppoolctl ...",
+                              (long)master, (long)master);
+        return -EXDEV;
+    }
+    pidfd = (int)syscall(SYS_pidfd_open, master, 0);
     if (pidfd >= 0) {
         fd = (int)syscall(SYS_pidfd_getfd, pidfd, ADMIN_FD, 0);
     }

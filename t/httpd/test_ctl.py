@@ -304,6 +304,19 @@ def test_several_httpds_are_told_apart(scene, httpd):
 
 
 @pytest.mark.needs_root
+@pytest.mark.needs_root
+def test_a_server_in_another_pid_namespace_is_said_to_be(scene):
+    apart = ["unshare", "--pid", "--fork"]
+    if subprocess.run([*apart, "true"], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("no right to make a pid namespace")
+    master = scene.master.pid
+    done = subprocess.run(
+        [*apart, scene.stage.ctl, "status", "--pid", str(master)],
+        capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3
+    assert f"nsenter -t {master} -a apppoolctl" in done.stderr
+
+
 def test_who_is_not_root_is_told_what_to_do(scene):
     code, _, err = ctl(scene, "status", user=5, group=60, extra_groups=[])
     assert code == 3
