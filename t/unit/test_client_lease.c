@@ -295,7 +295,7 @@ END_TEST
 /* In line, with a request whose first bytes are known. */
 struct beginner {
     struct apppool_get_options options;
-    char word[4];
+    char word[sizeof("ping")];
     struct iovec first;
     apr_size_t sent;
     bool was_answered;
