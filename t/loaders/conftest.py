@@ -30,13 +30,18 @@ LANGUAGES = {
 THREADED = ("rack", "wsgi")     # perl's threads are no use here
 
 
-@pytest.fixture(params=sorted(LANGUAGES))
-def language(request):
-    """Each language in turn, where its interpreter is installed."""
-    found = LANGUAGES[request.param]
-    if not shutil.which(found.command[0]):
-        pytest.skip("no " + found.command[0])
-    return found
+def languages(*names):
+    """A fixture: each of these in turn, where its interpreter is installed."""
+    @pytest.fixture(params=names)
+    def language(request):
+        found = LANGUAGES[request.param]
+        if not shutil.which(found.command[0]):
+            pytest.skip("no " + found.command[0])
+        return found
+    return language
+
+
+language = languages(*sorted(LANGUAGES))
 
 
 @pytest.fixture
@@ -48,24 +53,31 @@ def folder():
 
 
 @pytest.fixture
-def start(language, folder):
-    """A function that starts the loader; all end with the test."""
-    started = []
+def launch(folder):
+    """launch(command, root, startup_file, ...) -> loader; all end with the
+    test."""
+    launched = []
 
+    def launch_loader(command, root, startup_file, **more):
+        place = os.path.join(folder, str(len(launched)))
+        os.mkdir(place)
+        launched.append(pool.Loader(command, root, startup_file, place, **more))
+        return launched[-1]
+
+    yield launch_loader
+    for loader in launched:
+        loader.close()
+
+
+@pytest.fixture
+def start(language, launch):
+    """start(startup_file, root, ...) -> loader"""
     def start_loader(startup_file=None, root=None, **more):
         if more.get("threads", 1) > 1 and language.name not in THREADED:
             pytest.skip("one request at a time")
-        place = os.path.join(folder, str(len(started)))
-        os.mkdir(place)
-        loader = pool.Loader(language.command, root or language.app,
-                             startup_file or language.startup_file, place,
-                             **more)
-        started.append(loader)
-        return loader
-
-    yield start_loader
-    for loader in started:
-        loader.close()
+        return launch(language.command, root or language.app,
+                      startup_file or language.startup_file, **more)
+    return start_loader
 
 
 @pytest.fixture

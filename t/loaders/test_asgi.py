@@ -27,24 +27,16 @@ def is_there(server):
 
 
 @pytest.fixture
-def start(folder):
+def start(launch):
     """start(startup_file, root, server, ...) -> loader"""
-    started = []
-
     def start_loader(startup_file="asgi.py", root=ROOT, server="own",
                      ready=True, environ=None, **more):
-        place = os.path.join(folder, str(len(started)))
-        os.mkdir(place)
         variables = {"APPPOOL_ASGI_SERVER": server, **(environ or {})}
-        started.append(pool.Loader(COMMAND, root, startup_file, place,
-                                   environ=variables, **more))
+        loader = launch(COMMAND, root, startup_file, environ=variables, **more)
         if ready:
-            started[-1].expect("READY")
-        return started[-1]
-
-    yield start_loader
-    for loader in started:
-        loader.close()
+            loader.expect("READY")
+        return loader
+    return start_loader
 
 
 @pytest.fixture(params=SERVERS)

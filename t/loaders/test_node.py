@@ -27,10 +27,8 @@ pytestmark = pytest.mark.skipif(not shutil.which(NODE), reason="no node")
 
 
 @pytest.fixture
-def start(folder):
-    """start(code, name, files) -> (loader, a connection's maker)"""
-    started = []
-
+def start(launch, folder):
+    """start(code, name, files, ...) -> loader"""
     def start_loader(code=None, name="app.js", ready=True, files=(), **more):
         root = os.path.join(folder, "root")
         os.makedirs(root, exist_ok=True)
@@ -40,17 +38,11 @@ def start(folder):
             if text is not None:
                 with open(path, "w", encoding="utf-8") as file:
                     file.write(text)
-        place = os.path.join(folder, str(len(started)))
-        os.mkdir(place)
-        started.append(pool.Loader(COMMAND, root, os.path.join(root, name),
-                                   place, **more))
+        loader = launch(COMMAND, root, os.path.join(root, name), **more)
         if ready:
-            started[-1].expect("READY")
-        return started[-1]
-
-    yield start_loader
-    for loader in started:
-        loader.close()
+            loader.expect("READY")
+        return loader
+    return start_loader
 
 
 def connect(loader):

@@ -3,19 +3,13 @@
 
 import json
 import os
-import shutil
 
 import pool
 import pytest
-from conftest import LANGUAGES, LOADERS
+from conftest import LOADERS, languages
 
 
-@pytest.fixture
-def language():
-    found = LANGUAGES["psgi"]
-    if not shutil.which(found.command[0]):
-        pytest.skip("no perl")
-    return found
+language = languages("psgi")
 
 
 @pytest.fixture
@@ -191,13 +185,10 @@ def test_fork_hooks_get_their_slot(start):
         assert loader.connect(slot).get("/forked").body == b"%d" % slot
 
 
-def test_threads_are_refused(folder, language):
-    loader = pool.Loader(language.command, language.app,
-                         language.startup_file, folder, threads=2)
-    try:
-        assert "PoolMaxPerApp" in "".join(loader.error())
-    finally:
-        loader.close()
+def test_threads_are_refused(launch, language):
+    loader = launch(language.command, language.app, language.startup_file,
+                    threads=2)
+    assert "PoolMaxPerApp" in "".join(loader.error())
 
 
 def test_a_module_missing_to_a_module_is_named_too(start, folder):

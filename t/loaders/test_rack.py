@@ -3,20 +3,14 @@
 
 import json
 import os
-import shutil
 import signal
 
 import pool
 import pytest
-from conftest import LANGUAGES
+from conftest import languages
 
 
-@pytest.fixture
-def language():
-    found = LANGUAGES["rack"]
-    if not shutil.which(found.command[0]):
-        pytest.skip("no ruby")
-    return found
+language = languages("rack")
 
 
 @pytest.fixture

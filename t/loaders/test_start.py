@@ -4,7 +4,6 @@
 import os
 import shutil
 
-import pool
 import pytest
 from conftest import LANGUAGES, LOADERS
 
@@ -137,7 +136,7 @@ def test_the_application_sees_no_loader(start, language, folder):
 
 
 @pytest.mark.parametrize("name", ["wsgi", "asgi"])
-def test_no_bytecode_is_written_beside_a_loader(folder, name):
+def test_no_bytecode_is_written_beside_a_loader(launch, folder, name):
     loaders = os.path.join(folder, "loaders")
     shutil.copytree(LOADERS, loaders,
                     ignore=shutil.ignore_patterns("__pycache__"))
@@ -145,20 +144,14 @@ def test_no_bytecode_is_written_beside_a_loader(folder, name):
         file.write("import part\nasync def application(*given): pass\n")
     open(os.path.join(folder, "part.py"), "w").close()
     command = [LANGUAGES["wsgi"].command[0], f"{loaders}/{name}_loader.py"]
-    loader = pool.Loader(command, folder, "app.py", folder)
-    try:
-        loader.expect("READY")
-    finally:
-        loader.close()
+    launch(command, folder, "app.py").expect("READY")
     assert "__pycache__" not in os.listdir(loaders)
     assert os.listdir(os.path.join(folder, "__pycache__"))  # the application's
 
 
-def test_no_callable_application_is_explained(folder):
+def test_no_callable_application_is_explained(launch, folder):
     with open(os.path.join(folder, "app.py"), "w") as file:
         file.write("app = 3\n")
     command = [LANGUAGES["wsgi"].command[0], f"{LOADERS}/asgi_loader.py"]
-    loader = pool.Loader(command, folder, "app.py", folder)
-    text = "".join(loader.error())
-    loader.close()
+    text = "".join(launch(command, folder, "app.py").error())
     assert "`application` or `app` (it is of type int)" in text

@@ -7,12 +7,10 @@ import subprocess
 
 import pool
 import pytest
-from conftest import LANGUAGES
+from conftest import languages
 
 
-@pytest.fixture
-def language():
-    return LANGUAGES["wsgi"]
+language = languages("wsgi")
 
 
 @pytest.fixture
@@ -234,7 +232,7 @@ def test_used_up_descriptors_do_not_hang_the_client(run):
     assert client.get("/").body == b"x"
 
 
-def test_a_virtual_environment_is_used(folder, language):
+def test_a_virtual_environment_is_used(launch, folder, language):
     venv = os.path.join(folder, "venv")
     subprocess.run([language.command[0], "-m", "venv", "--without-pip", venv],
                    check=True)
@@ -242,13 +240,10 @@ def test_a_virtual_environment_is_used(folder, language):
         file.write("import sys\n"
                    "def application(environ, start_response):\n" + OK
                    + "    return [sys.prefix.encode()]\n")
-    loader = pool.Loader([venv + "/bin/python3"] + language.command[1:],
-                         folder, "wsgi.py", folder)
-    try:
-        loader.expect("READY")
-        assert loader.connect().get("/").body == venv.encode()
-    finally:
-        loader.close()
+    loader = launch([venv + "/bin/python3"] + language.command[1:], folder,
+                    "wsgi.py")
+    loader.expect("READY")
+    assert loader.connect().get("/").body == venv.encode()
 
 
 def test_the_validator_sees_its_streams_used(start, language):
@@ -261,16 +256,16 @@ def test_the_validator_sees_its_streams_used(start, language):
     assert client.get("/pieces?4", "HEAD").body == b""
 
 
-def test_a_virtual_environment_without_a_module_is_named(folder, language):
+def test_a_virtual_environment_without_a_module_is_named(launch, folder,
+                                                         language):
     venv = os.path.join(folder, "venv")
     subprocess.run([language.command[0], "-m", "venv", "--without-pip", venv],
                    check=True)
     with open(os.path.join(folder, "wsgi.py"), "w") as file:
         file.write("import no_such_module\n")
-    loader = pool.Loader([venv + "/bin/python3"] + language.command[1:],
-                         folder, "wsgi.py", folder)
+    loader = launch([venv + "/bin/python3"] + language.command[1:], folder,
+                    "wsgi.py")
     text = "".join(loader.error())
-    loader.close()
     assert "%s/bin/pip install no_such_module" % venv in text
 
 
