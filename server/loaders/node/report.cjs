@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// report.cjs - the socket over which the pool hears how the start went, and by
-// which each of the two sees the other's end.
+// report.cjs - the log, and the socket over which the pool hears how the start
+// went, and by which each of the two sees the other's end.
 
 'use strict';
 
 const fs = require('fs');
 const net = require('net');
 
-const { log } = require('./log.cjs');
-const { pipeBinding } = require('./pipe.cjs');
-
 const MAX_PACKET = 8000;    // README
+
+function log(text) {
+    try {
+        fs.writeSync(2, text);
+    } catch {
+        // Nobody reads it any more.
+    }
+}
 
 class Report {
     constructor(fd) {
@@ -63,4 +68,13 @@ class Report {
     }
 }
 
-module.exports = { Report };
+// Handles of sockets, below what `net` offers; null where they are gone.
+function pipeBinding() {
+    try {
+        return process.binding('pipe_wrap');
+    } catch {
+        return null;
+    }
+}
+
+module.exports = { Report, log, pipeBinding };

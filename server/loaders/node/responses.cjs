@@ -9,7 +9,7 @@
 
 const http = require('http');
 
-const { log } = require('./log.cjs');
+const { log } = require('./report.cjs');
 
 const { end, write } = http.ServerResponse.prototype;
 const kWritten = Symbol('bytes written');

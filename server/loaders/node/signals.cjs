@@ -5,7 +5,7 @@
 'use strict';
 
 const { connections } = require('./connections.cjs');
-const { log } = require('./log.cjs');
+const { log } = require('./report.cjs');
 
 // How often connections are looked at once the process is to end, and how long
 // the application's own handlers of SIGTERM may take; the pool waits for 5 s.

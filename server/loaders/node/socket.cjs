@@ -8,9 +8,8 @@
 const http = require('http');
 const net = require('net');
 
-const { prepareServer } = require('./connections.cjs');
-const { pipeBinding } = require('./pipe.cjs');
-const { kPlace, readPlace } = require('./place.cjs');
+const { kPlace, prepareServer, readPlace } = require('./connections.cjs');
+const { pipeBinding } = require('./report.cjs');
 
 const BACKLOG = 511;
 const plainListen = net.Server.prototype.listen;
