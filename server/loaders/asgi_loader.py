@@ -257,10 +257,12 @@ def main():
     application = Application(loaded, options.base_uri, report)
     signal.signal(signal.SIGTERM, lambda *_: None)      # until the server's own
     set_title("asgi")
-    {"uvicorn": run_uvicorn, "hypercorn": run_hypercorn,
-     "own": run_own}[server](application, listener, options)
-    if application.has_failed:
-        sys.exit(1)
+    try:
+        {"uvicorn": run_uvicorn, "hypercorn": run_hypercorn,
+         "own": run_own}[server](application, listener, options)
+    finally:
+        if application.has_failed:
+            sys.exit(1)     # whatever the server would have ended with
 
 
 if __name__ == "__main__":
