@@ -310,7 +310,7 @@ void spawn_on_spawn(struct master *m, struct wire_message *msg)
         return;
     }
     p = process_new(m, number, app);
-    p->n_shared = listeners;
+    p->n_shared = listeners <= MAX_LISTENERS ? listeners : 0;
     p->sticky = wire_get_u64(msg, FIELD_STICKY, 0);
     if (m->phase != MASTER_RUNNING) {
         process_failed(p, ESHUTDOWN, "the pool server is going down");

@@ -344,6 +344,9 @@ MASTER = {
                    + to_master("ENGINE", "DROP_CHANNEL", CLIENT=1, CHANNEL=1)
                    + to_master("ENGINE", "DROP_CLIENT", CLIENT=2)
                    + to_master("DIES", 0, 1),
+    "too-many-listeners": ADOPT + to_master("ENGINE", "SPAWN", PROCESS=1,
+                                            APP=ADOPTED,
+                                            LISTENERS=0xffffffff),
     "watcher": ADOPT + to_master("ENGINE", "WATCH", APP=ADOPTED, NUMBER=1)
                + to_master("WATCHER", "SEEN", APP=ADOPTED, NUMBER=1)
                + to_master("ENGINE", "WATCH", APP=ADOPTED, NUMBER=0),
