@@ -15,6 +15,9 @@ from harness import Proc, eventually
 ECHO_S = 4
 BACKOFF_S = 34
 
+# A request that ends its process is asked again so often.
+REPEATS = 1
+
 CUT = "cut in mid-response"
 # "once": a request that must not be asked twice.
 PERMITS = {
@@ -89,7 +92,14 @@ class Disturber:
             if what in PERMITS and PERMITS[what](kind, cause) and \
                     asked <= over + echo and ended >= began:
                 return what
+        if cause == "status 502" and self.kills(asked, ended) > REPEATS:
+            return "an application killed, and the one that was asked again"
         return None
+
+    def kills(self, since, until):
+        """How many applications were killed while a request was under way."""
+        return sum(what == "an application killed" and over >= since and
+                   began <= until for what, began, over in self.past)
 
     def last_before(self, moment):
         """What had been done last: for a failure that nothing explains."""
