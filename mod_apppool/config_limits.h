@@ -13,7 +13,7 @@ const char *limits_contradiction(apr_pool_t *p,
                                  const struct pool_settings *once,
                                  const struct definition *d);
 
-/* Of all variables of an application, which go in one message. NULL: it fits. */
+/* Of an application's variables, which go in one message. NULL: they fit. */
 const char *limits_too_many_variables(apr_pool_t *p,
                                       const struct definition *d);
 

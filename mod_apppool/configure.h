@@ -32,8 +32,8 @@ apr_status_t configure_send(int admin, apr_uint32_t generation, server_rec *s,
  * Open the logs that PoolLogFile names, with the parent's rights, before
  * configure_send(): files are appended to, programs are started as httpd starts
  * those of ErrorLog. Where that is syslog a program of ours leads there
- * (server/syslog). s is the main server, p is pconf. NULL, or a sentence that says what cannot be
- * opened.
+ * (server/syslog). s is the main server, p is pconf. NULL, or a sentence that
+ * says what cannot be opened.
  */
 const char *configure_open_logs(const struct definitions *definitions,
                                 struct pool_settings *once,

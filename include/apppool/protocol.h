@@ -2,12 +2,12 @@
 /*
  * protocol.h - every message that travels between the parts, in one place.
  *
- * A message is one SOCK_SEQPACKET packet: a struct wire_header, then fields, and
- * descriptors riding with it. Host byte order: both ends are on one machine and,
- * by the version byte, of one release. A field is {u16 id, u16 zero, u32 length,
- * bytes, zero bytes up to a multiple of 4}; numbers are 4 or 8 bytes. A TEXT is
- * followed by at least one zero byte, which its length does not count. A field
- * stands at most once in a message.
+ * A message is one SOCK_SEQPACKET packet: a struct wire_header, then fields,
+ * and descriptors riding with it. Host byte order: both ends are on one machine
+ * and, by the version byte, of one release. A field is {u16 id, u16 zero, u32
+ * length, bytes, zero bytes up to a multiple of 4}; numbers are 4 or 8 bytes. A
+ * TEXT is followed by at least one zero byte, which its length does not count.
+ * A field stands at most once in a message.
  *
  * The tables below are the whole truth: server/wire/message.c refuses what they
  * do not list (unknown type or field, missing field, wrong size, too many
@@ -16,7 +16,7 @@
  * Who talks with whom:
  *   rendezvous  one byte each way, no message (server/wire/rendezvous.h)
  *   channel     client <-> engine         C, E
- *   config      httpd parent <-> master   P, M   (asked for with RENDEZVOUS_CONFIG)
+ *   config      httpd parent <-> master   P, M   (by RENDEZVOUS_CONFIG)
  *   link        master <-> engine         M, E
  *   watch       master <-> watcher        M, W
  *   definition  master -> apppool-spawn   M      (in a memfd, not on a socket)
@@ -32,7 +32,7 @@ struct wire_header {
     uint8_t version;     /* APPPOOL_WIRE_VERSION */
     uint8_t type;        /* enum wire_type */
     uint16_t flags;      /* 0 for now; anything else is refused */
-    uint32_t request_id; /* chosen by who asks, repeated in the reply; 0: none */
+    uint32_t request_id; /* chosen by who asks, told in the reply; 0: none */
     uint32_t length;     /* bytes after the header */
 };
 
@@ -44,7 +44,7 @@ struct wire_header {
 #define WIRE_MAX_PAYLOAD  (160 * 1024)
 #define WIRE_MAX_FDS      4
 #define WIRE_MAX_ROOT     4096 /* bytes of an application's root, no NUL */
-#define WIRE_MAX_COMMAND  32768 /* bytes of its command, a NUL after each word */
+#define WIRE_MAX_COMMAND  32768 /* bytes of its command, NUL after each word */
 
 /* Definitions that the master adopted (ADOPT) are numbered from here on. They
  * keep the flags of their template, DEFINE_DYNAMIC too. */
@@ -166,7 +166,9 @@ enum apppool_type {
     TYPE_COMMAND = 7
 };
 
-enum apppool_spawn_method { SPAWN_DEFAULT = 0, SPAWN_SMART = 1, SPAWN_DIRECT = 2 };
+enum apppool_spawn_method {
+    SPAWN_DEFAULT = 0, SPAWN_SMART = 1, SPAWN_DIRECT = 2
+};
 
 enum apppool_define_flags {
     DEFINE_PRE_START = 1,       /* PoolPreStart on */
@@ -245,7 +247,8 @@ enum watch_seen {
     X(2, OPEN_CHANNEL, FROM_CLIENT, 0, 0, 0, 0,                               \
       "one more channel for this client -> CHANNEL, REFUSED")                 \
     X(3, GET, FROM_CLIENT, 0, F(APP) | F(ROOT) | F(LOWER) | F(LOWEST_USER) |  \
-      F(AGE_US) | F(STICKY) | F(EPOCH), 0, 0, "a session, please -> OFFER, REFUSED")                 \
+      F(AGE_US) | F(STICKY) | F(EPOCH), 0, 0,                                 \
+      "a session, please -> OFFER, REFUSED")                                  \
     X(4, CANCEL, FROM_CLIENT, 0, 0, 0, 0,                                     \
       "never mind the GET of this request id -> CANCELLED, OFFER, REFUSED")   \
     X(5, RETURN, FROM_CLIENT, F(SLOT), F(ENDED) | F(SLOT_GENERATION), 0, 0,   \
@@ -282,7 +285,7 @@ enum watch_seen {
       F(STICKY), 0, 1,                                                        \
       "the slot is OFFERED; the connection, unless the client has it")        \
     X(35, REFUSED, FROM_ENGINE | FROM_MASTER, F(STATUS) | F(MESSAGE),         \
-      F(PAGE) | F(RETRY_AFTER) | F(ERROR_ID), 0, 0, "no")                                   \
+      F(PAGE) | F(RETRY_AFTER) | F(ERROR_ID), 0, 0, "no")                     \
     X(36, CANCELLED, FROM_ENGINE, 0, 0, 0, 0, "nothing was lent")             \
     X(37, RESET, FROM_ENGINE, 0, F(EPOCH), 0, 0,                              \
       "a new engine: ask again what is unanswered, with its EPOCH from now"   \
@@ -339,7 +342,7 @@ enum watch_seen {
       0, 0,                                                                   \
       "start a process -> SPAWNED, SPAWN_ERROR; later REPORTED, GONE")        \
     X(97, FORK, FROM_ENGINE, F(PROCESS) | F(PRELOADER) | F(LISTENER),         \
-      F(STICKY), 0, 0, "let a preloader fork -> SPAWNED, SPAWN_ERROR")                   \
+      F(STICKY), 0, 0, "let a preloader fork -> SPAWNED, SPAWN_ERROR")        \
     X(98, CONNECT, FROM_ENGINE, F(CLIENT) | F(SLOT) | F(PROCESS),             \
       F(WAIT_ACCEPT), 0, 0,                                                   \
       "-> CONNECTED, CONNECT_ERROR; CLIENT 0: the engine's own probe")        \

@@ -4,8 +4,9 @@
  * line for one.
  *
  * A thread in line waits for LENDER_WAIT_US at most, on a semaphore of its own
- * (whoever serves it holds no lock then, nor does it need one to go on); then it asks the engine like anybody else, so a client that has gone
- * or a slot that went elsewhere is noticed in time.
+ * (whoever serves it holds no lock then, nor does it need one to go on); then
+ * it asks the engine like anybody else, so a client that has gone or a slot
+ * that went elsewhere is noticed in time.
  */
 #include "client.h"
 

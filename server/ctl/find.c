@@ -223,8 +223,8 @@ const struct found_server *find_server(pid_t pid, const char **why_r,
     return NULL;
 }
 
-/* Who has no pid in its namespace (pid_namespaces(7)) is nobody to a server, and
- * who asks all the same may be given what was meant for another. */
+/* Who has no pid in its namespace (pid_namespaces(7)) is nobody to a server,
+ * and who asks all the same may be given what was meant for another. */
 static int is_in_container(pid_t pid, apr_pool_t *p)
 {
     struct stat theirs, ours;

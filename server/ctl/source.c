@@ -21,7 +21,7 @@
 #include "find.h"
 
 #define PAGE_MAX (64 * 1024 * 1024)
-/* Of curl: --fail and the answer was an error; the rest is about getting one. */
+/* Of curl: --fail and the answer was an error; the rest: there was none. */
 #define CURL_HTTP_ERROR 22
 #define CURL_IS_MISSING 127
 

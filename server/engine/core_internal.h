@@ -34,7 +34,7 @@
  * that comes free, whoever holds it. */
 #define CORE_STARVED_US (1 * CORE_SECOND)
 /* A process that died younger is replaced after a pause, longer from time to
- * time, unless somebody asks; this long after the last one that is forgotten. */
+ * time, unless somebody asks; that is forgotten so long after the last. */
 #define CORE_INFANT_US (10 * CORE_SECOND)
 #define CORE_FORGIVEN_US (60 * CORE_SECOND)
 #define CORE_MAX_BACKOFF_S 30
@@ -73,7 +73,7 @@ struct core_process {
     uint64_t requests;
     uint64_t quota;          /* never more requests than this; 0: no limit */
     int64_t started_us, ready_us;
-    int64_t idle_since_us;   /* 0: not idle; of a preloader: since its last fork */
+    int64_t idle_since_us;   /* 0: not idle; a preloader: since its last fork */
     int64_t lent_us;         /* when it ceased to be idle */
     int64_t unclean_us;      /* since when, or its last progress */
     int64_t ending_us;       /* when it was signalled last */
@@ -189,7 +189,7 @@ struct core {
     struct core_app_list successions;
     struct core_app *successor; /* whose successor is on its way, or NULL */
     struct core_heap timers;    /* by the next time-out, or earlier */
-    struct core_heap spare;     /* by the longest idle process, or earlier ... */
+    struct core_heap spare;     /* by the longest idle process, or before ... */
     struct core_heap at_floor;  /* ... of those that are at their minimum */
     unsigned *holding;          /* applications with that many processes */
     unsigned n_holding, most;   /* size; the greatest with any */
@@ -208,7 +208,7 @@ void core_app_hold(struct core_app *app, int by);
 void core_app_settle(struct core_app *app, int64_t now_us);
 enum core_hunger core_app_hunger(const struct core_app *app, int64_t now_us);
 void core_app_release_if_empty(struct core_app *app);
-/* Its minimum is kept no longer: until it is asked, or (unless 0) until then. */
+/* Its minimum is kept no more: until it is asked, or (unless 0) until then. */
 void core_app_sleep(struct core_app *app, int64_t until_us);
 void core_app_wake(struct core_app *app);
 void core_app_tick(struct core_app *app, int64_t now_us);

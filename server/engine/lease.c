@@ -104,7 +104,7 @@ static void press_all(struct definition *definition,
     }
 }
 
-/* Waiting -------------------------------------------------------------------- */
+/* Waiting ------------------------------------------------------------------ */
 
 void lease_before_get(struct definition *definition,
                       const struct running *wanted)
@@ -174,7 +174,7 @@ void lease_definition_gone(struct definition *definition)
     loop_timer_cancel(&definition->press);
 }
 
-/* Looking -------------------------------------------------------------------- */
+/* Looking ------------------------------------------------------------------ */
 
 bool lease_rests(const struct running *running)
 {
@@ -207,7 +207,7 @@ unsigned lease_count_active(const struct engine *engine)
     return n;
 }
 
-/* Ends ----------------------------------------------------------------------- */
+/* Ends --------------------------------------------------------------------- */
 
 static bool is_to_end(const struct slot *slot)
 {

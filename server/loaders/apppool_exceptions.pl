@@ -46,7 +46,7 @@ sub note {
     while (my ($package, $file, $line, $sub, undef, undef, undef, $is_require)
         = caller $depth++) {
         if (index($file, $folder) == 0) {
-            # Those before the first of the application's lead to the die() only.
+            # Those before the application's first lead to the die() only.
             last if $text ne '' || $sub eq '(eval)';
             next;
         }

@@ -38,7 +38,7 @@ struct control {
     LIST_HEAD(, control_peer) peers;
 };
 
-/* Peers ----------------------------------------------------------------------*/
+/* Peers -------------------------------------------------------------------- */
 
 static void peer_free(struct control_peer *peer)
 {
@@ -126,7 +126,7 @@ static void on_connect(void *baton, int fd, unsigned events)
     fd_close(&peer);
 }
 
-/* The socket -----------------------------------------------------------------*/
+/* The socket --------------------------------------------------------------- */
 
 /* Could somebody else have put something there? */
 static int check_folder(const struct master *m, const char *path)

@@ -26,7 +26,7 @@
 /* What it keeps of root: looking into folders. */
 #define KEPT_CAPABILITIES (1u << CAP_DAC_READ_SEARCH)
 
-/* Between fork and exec ------------------------------------------------------*/
+/* Between fork and exec ---------------------------------------------------- */
 
 static int become_watcher(const struct master *m)
 {
@@ -53,7 +53,7 @@ static void run(const struct master *m, int socket)
     _exit(1);
 }
 
-/* Talking to it --------------------------------------------------------------*/
+/* Talking to it ------------------------------------------------------------ */
 
 static void ask_to_watch(struct master *m, const struct definition *d,
                          uint32_t how)
@@ -83,7 +83,7 @@ void watcher_on_watch(struct master *m, struct wire_message *msg)
     }
 }
 
-/* Where the kernel refuses the proportional size, what is not shared is told. */
+/* Where the kernel refuses the proportional size, what is its own is told. */
 static void put_proc_files(struct wire_message *msg, pid_t pid)
 {
     static const char *const names[] = { "stat", "smaps_rollup", "statm" };
@@ -183,7 +183,7 @@ void watcher_keeper_pause(struct master *m, bool paused)
     }
 }
 
-/* Starting and ending --------------------------------------------------------*/
+/* Starting and ending ------------------------------------------------------ */
 
 static void on_retry(void *baton)
 {

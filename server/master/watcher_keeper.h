@@ -3,8 +3,9 @@
  * watcher_keeper.h - starts the watcher, passes questions on and answers back.
  *
  * The engine names applications and processes by number; the definition, and
- * descriptors of a process's files in /proc, are added here. A watcher that hangs on a file system keeps nobody waiting: what
- * its socket cannot take is dropped, and asked again in time.
+ * descriptors of a process's files in /proc, are added here. A watcher that
+ * hangs on a file system keeps nobody waiting: what its socket cannot take is
+ * dropped, and asked again in time.
  */
 #ifndef APPPOOL_MASTER_WATCHER_KEEPER_H
 #define APPPOOL_MASTER_WATCHER_KEEPER_H

@@ -85,7 +85,8 @@ static void on_define(struct watcher *watcher, const struct wire_message *m)
     struct files files;
 
     init_files(&files, m);
-    if (app->files.restart.path != NULL && files_are_same(&app->files, &files)) {
+    if (app->files.restart.path != NULL &&
+        files_are_same(&app->files, &files)) {
         files_clear(&files);
         return;
     }

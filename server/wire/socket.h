@@ -10,8 +10,8 @@
 
 #include "message.h"
 
-/* SCM_PIDFD (Linux 6.5): a descriptor that nobody of ours asks for. Who shares a
- * socket may have; it has to be closed. */
+/* SCM_PIDFD (Linux 6.5): a descriptor that nobody of ours asks for. Who shares
+ * a socket may have; it has to be closed. */
 #define WIRE_SCM_PIDFD 4
 
 /*

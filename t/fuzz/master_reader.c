@@ -48,7 +48,7 @@ int __wrap_report_new(struct process *p, int *application_end_r)
     return rc;
 }
 
-/* Beginning and end ----------------------------------------------------------*/
+/* Beginning and end -------------------------------------------------------- */
 
 static void remove_folder(void)
 {
@@ -134,7 +134,7 @@ static void end(void)
     }
 }
 
-/* What the master does ---------------------------------------------------------*/
+/* What the master does ----------------------------------------------------- */
 
 static void hear_engine(void)
 {

@@ -4,9 +4,9 @@
  * and whoever had a ledger before say to a master.
  *
  * An input is steps: a byte that says which, and what it needs. Between two the
- * master does all there is to be done. Aborts when it says to the engine what is
- * against the tables, takes up more definitions than it may, would end, or has
- * not let go of all its descriptors.
+ * master does all there is to be done. Aborts when it says to the engine what
+ * is against the tables, takes up more definitions than it may, would end, or
+ * has not let go of all its descriptors.
  */
 #ifndef APPPOOL_FUZZ_MASTER_READER_H
 #define APPPOOL_FUZZ_MASTER_READER_H

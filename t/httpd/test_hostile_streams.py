@@ -195,7 +195,7 @@ def test_a_flood_holds_up_nobody_and_leaves_nothing(flooded, flood, vhost,
     assert site.get("/ignore", timeout=10).body == b"ignored"
 
 
-# -- one request, and when it goes ---------------------------------------------
+# -- one request, and when it goes --------------------------------------------
 
 def leave(connection, streams, how):
     if how == "reset":

@@ -60,7 +60,7 @@ def seen(loader):
     return json.loads(connect(loader).get("/seen").body)
 
 
-# --- With every server ---------------------------------------------------------------
+# --- With every server -------------------------------------------------------
 
 def test_scope_has_the_target_as_sent_and_the_client_as_httpd_says(each):
     scope = json.loads(connect(each).get("/shop/a%2Fb/%C3%BC?x=%20", **{
@@ -148,7 +148,7 @@ def test_an_application_without_lifespan_starts_all_the_same(start, server):
     assert loader.log_has("no lifespan events (ValueError: no lifespan here)")
 
 
-# --- Our own server: HTTP ---------------------------------------------------------------
+# --- Our own server: HTTP ----------------------------------------------------
 
 def test_one_connection_carries_many_requests(own):
     connection = connect(own)
@@ -286,7 +286,7 @@ def test_lifespan_leaves_state_for_requests(own):
     assert scope["state"] == "{'from': 'lifespan'}"
 
 
-# --- Our own server: WebSocket ---------------------------------------------------------------
+# --- Our own server: WebSocket -----------------------------------------------
 
 def test_messages_of_any_size_come_back(own):
     socket = web.WebSocket(own.paths[0], Sec_WebSocket_Protocol="chat, x")
@@ -360,7 +360,7 @@ def test_websockets_are_told_when_the_process_ends(own):
     assert own.process.wait(pool.PATIENCE_S) == 0
 
 
-# --- Starting ---------------------------------------------------------------------------------
+# --- Starting ----------------------------------------------------------------
 
 @pytest.mark.parametrize("code, words", [
     ("import nonsuch_module", ["could not be loaded", "nonsuch_module",

@@ -35,7 +35,7 @@ static struct peer {
 } peers[2];
 static uint32_t present;
 
-/* Messages --------------------------------------------------------------------- */
+/* Messages ----------------------------------------------------------------- */
 
 static void receive(int fd, unsigned from)
 {
@@ -78,7 +78,7 @@ void finish(int fd, struct wire_message *out)
     wire_message_clear(out);
 }
 
-/* The master's part -------------------------------------------------------------- */
+/* The master's part -------------------------------------------------------- */
 
 void tell_start(void)
 {
@@ -196,7 +196,7 @@ int tell_connected(void)
     return ends[1];
 }
 
-/* The client's part --------------------------------------------------------------- */
+/* The client's part -------------------------------------------------------- */
 
 void ask(enum wire_type type, uint32_t id)
 {
@@ -233,7 +233,7 @@ void say(enum wire_type type, uint32_t id, enum wire_field field,
     finish(channel, &out);
 }
 
-/* Fixtures ------------------------------------------------------------------------- */
+/* Fixtures ----------------------------------------------------------------- */
 
 void setup_untold(void)
 {

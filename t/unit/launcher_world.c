@@ -35,7 +35,8 @@ static void report(char **argv)
     }
     printf("\nfds");
     while ((entry = readdir(descriptors)) != NULL) {
-        if (entry->d_name[0] != '.' && atoi(entry->d_name) != dirfd(descriptors)) {
+        if (entry->d_name[0] != '.' &&
+            atoi(entry->d_name) != dirfd(descriptors)) {
             printf(" %s", entry->d_name);
         }
     }

@@ -114,7 +114,8 @@ static const struct {
     long (*attack)(void);
 } attacks[] = {
     ROW(open_a_file), ROW(open_by_handle), ROW(open_by_openat2),
-    ROW(read_what_is_only_looked_at), ROW(make_a_file), ROW(remove_a_file), ROW(make_a_folder), ROW(make_a_link),
+    ROW(read_what_is_only_looked_at), ROW(make_a_file), ROW(remove_a_file),
+    ROW(make_a_folder), ROW(make_a_link),
     ROW(list_a_folder), ROW(execute), ROW(execute_a_descriptor),
     ROW(fork_a_process), ROW(make_a_thread), ROW(trace_the_parent),
     ROW(read_the_parent), ROW(signal_the_parent), ROW(signal_a_thread_of_it),

@@ -339,7 +339,8 @@ START_TEST(restart_serves_new_code_and_a_broken_one_leaves_the_old)
     const char *message = NULL;
     pid_t old = use(root, "one");
 
-    real_write(code, apr_pstrcat(pool, real_good_app, "VERSION = b'two'\n", NULL));
+    real_write(code, apr_pstrcat(pool, real_good_app, "VERSION = b'two'\n",
+                                 NULL));
     ck_assert_int_eq(apppool_restart(client, root, &message, pool), 0);
     ck_assert_int_ne(use(root, "two"), old);
     wait_until_gone(old);
@@ -478,7 +479,8 @@ static void work_in_threads(const char *const roots[], int n_roots)
 
 START_TEST(threads_share_client_and_processes)
 {
-    const char *roots[] = { make_app("a", real_good_app), make_app("b", real_good_app),
+    const char *roots[] = { make_app("a", real_good_app),
+                            make_app("b", real_good_app),
                             make_app("c", real_good_app) };
 
     ck_assert_int_eq(apppool_set_max(client, 2), 0);
@@ -535,7 +537,8 @@ static void *kill_engines(void *baton)
 
 START_TEST(engines_die_under_load_and_no_request_fails)
 {
-    const char *roots[] = { make_app("a", real_good_app), make_app("b", real_good_app) };
+    const char *roots[] = { make_app("a", real_good_app),
+                            make_app("b", real_good_app) };
     pthread_t killer;
 
     ck_assert_int_eq(pthread_create(&killer, NULL, kill_engines, NULL), 0);

@@ -374,7 +374,8 @@ START_TEST(no_line_end_within_a_value_gets_out)
 {
     struct app_request request = {.method = "GET"};
 
-    ck_assert_str_eq(head_with(&request, "b\r\nX-C: d\n\x7f\te"), "GET /x%2fy?q HTTP/1.1\r\n"
+    ck_assert_str_eq(head_with(&request, "b\r\nX-C: d\n\x7f\te"),
+                     "GET /x%2fy?q HTTP/1.1\r\n"
                      "Host: a.test\r\nX-A: b  X-C: d  \te\r\n\r\n");
 }
 END_TEST

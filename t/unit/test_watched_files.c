@@ -162,7 +162,7 @@ START_TEST(a_link_is_looked_at_itself_and_not_followed)
     ck_assert_int_eq(symlink("/proc/self/stat", in_root("tmp/restart.txt")),
                      0);
     ck_assert_uint_eq(files_look(&files), SEEN_RESTART);
-    ck_assert_uint_eq(files_look(&files), 0); /* its target changes all the time */
+    ck_assert_uint_eq(files_look(&files), 0); /* its target always changes */
 }
 END_TEST
 

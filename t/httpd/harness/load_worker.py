@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One process of load: threads that ask without a pause; see load.py.
 
-Run as a program with a JSON plan as its first line of input. A line with the number of
-good answers of applications goes out ten times a second; when standard input ends, a last one
+Run as a program with a JSON plan as its first line of input. A line with the
+number of good answers of applications goes out ten times a second; when
+standard input ends, a last one
 with everything that was counted.
 """
 
