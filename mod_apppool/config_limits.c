@@ -68,6 +68,12 @@ static bool is_missing(const char *path)
     return stat(path, &info) != 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
+/* As httpd's own paths: a relative one is below the folder. */
+static const char *path_in(apr_pool_t *p, const char *folder, const char *name)
+{
+    return name[0] == '/' ? name : apr_pstrcat(p, folder, "/", name, NULL);
+}
+
 static const char *missing_startup_file(apr_pool_t *p,
                                         const struct definition *d)
 {
@@ -77,8 +83,7 @@ static const char *missing_startup_file(apr_pool_t *p,
     if (file == NULL || d->dynamic || d->site.link) {
         return NULL;
     }
-    path = file[0] == '/' ? file
-                          : apr_pstrcat(p, d->site.root, "/", file, NULL);
+    path = path_in(p, d->site.root, file);
     return is_missing(path) ? apr_psprintf(p, "PoolStartupFile %s: there is no "
                                            "%s", file, path) : NULL;
 }
@@ -113,9 +118,7 @@ static const char *missing_program(apr_pool_t *p, const char *directive,
                                    const char *folder, const char *command)
 {
     const char *program = ap_getword_conf(p, &command);
-    const char *path = program[0] == '/'
-                           ? program
-                           : apr_pstrcat(p, folder, "/", program, NULL);
+    const char *path = path_in(p, folder, program);
 
     return strchr(program, '/') != NULL && is_missing(path)
                ? apr_psprintf(p, "%s: there is no program %s", directive, path)
