@@ -207,18 +207,29 @@ START_TEST(impatient_threads_lose_no_slot)
 }
 END_TEST
 
-START_TEST(closing_the_client_wakes_who_waits)
+/* ASKERS threads, none of which is answered. */
+static void start_waiting(struct asker *askers)
 {
-    struct asker askers[ASKERS];
-
     fake_set_get(fake, FAKE_HOLD);
     start_askers(askers, ASKERS, 1, 0);
     fake_wait(fake, FAKE_GETS, ASKERS);
-    apppool_client_close(client);
+}
+
+static void join_lost(struct asker *askers)
+{
     join_askers(askers, ASKERS);
     for (int i = 0; i < ASKERS; i++) {
         ck_assert_int_eq(askers[i].status, APPPOOL_EIO);
     }
+}
+
+START_TEST(closing_the_client_wakes_who_waits)
+{
+    struct asker askers[ASKERS];
+
+    start_waiting(askers);
+    apppool_client_close(client);
+    join_lost(askers);
     fake_wait(fake, FAKE_CLIENTS_GONE, 1);
     ck_assert_uint_eq(fake_fact(fake, FAKE_CANCELS), ASKERS);
 }
@@ -228,14 +239,9 @@ START_TEST(death_of_the_server_wakes_who_waits)
 {
     struct asker askers[ASKERS];
 
-    fake_set_get(fake, FAKE_HOLD);
-    start_askers(askers, ASKERS, 1, 0);
-    fake_wait(fake, FAKE_GETS, ASKERS);
+    start_waiting(askers);
     fake_die(fake);
-    join_askers(askers, ASKERS);
-    for (int i = 0; i < ASKERS; i++) {
-        ck_assert_int_eq(askers[i].status, APPPOOL_EIO);
-    }
+    join_lost(askers);
     ck_assert(apppool_client_is_lost(client));
 }
 END_TEST

@@ -47,8 +47,7 @@ static void setup(void)
     int ends[2];
 
     leaks_begin();
-    strcpy(root, "/tmp/test_watcher.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(root));
+    strcpy(root, program_scratch());
     snprintf(folder, sizeof folder, "%s/tmp", root);
     ck_assert_int_eq(mkdir(folder, 0755), 0);
     snprintf(restart, sizeof restart, "%s/restart.txt", folder);
